@@ -1,0 +1,46 @@
+// The library's few macros: what a function needs to run on a GPU, and the tag that keeps translation units apart.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define LOCKSTEP_CUDA 1                   // this file is compiled by nvcc: expressions can run on GPUs
+#define LOCKSTEP_FN __host__ __device__   // a function that kernels on every device may call
+#define LOCKSTEP_INLINE __host__ __device__ __forceinline__
+#else
+#define LOCKSTEP_CUDA 0
+#define LOCKSTEP_FN
+#define LOCKSTEP_INLINE [[gnu::always_inline]] inline
+#endif
+
+// Templates that evaluate expressions are compiled differently by nvcc, by the host compiler, and for each instruction
+// set. They live in an inline namespace named after the compilation, so that the linker never mixes two of them.
+#if defined(__CUDACC__)
+#define LOCKSTEP_COMPILER cuda
+#elif defined(__AVX512F__)
+#define LOCKSTEP_COMPILER host_avx512
+#elif defined(__AVX2__)
+#define LOCKSTEP_COMPILER host_avx2
+#else
+#define LOCKSTEP_COMPILER host
+#endif
+
+// Tells the compiler that a loop's iterations are independent of each other, so that it may vectorize it.
+#if defined(__clang__)
+#define LOCKSTEP_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#define LOCKSTEP_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define LOCKSTEP_INDEPENDENT
+#endif
+
+namespace lockstep {
+/// Signed index and extent type of every array: 64 bits, so that arrays beyond 2^31 elements are ordinary.
+using index = std::int64_t;
+
+inline namespace LOCKSTEP_COMPILER {
+/// A type that differs between compilations; a defaulted template argument of it keeps two instantiations apart.
+struct compilation {};
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

@@ -1,0 +1,79 @@
+// shape: the extents of an array or an expression, row-major; strides and broadcasting over them.
+#pragma once
+
+#include <concepts>
+#include <string>
+
+#include "../core/config.hpp"
+#include "../core/error.hpp"
+
+namespace lockstep {
+
+/// The extents of an index space of `Rank` axes, the last of which is contiguous in arrays.
+template <std::size_t Rank>
+struct shape {
+  index extents[Rank == 0 ? 1 : Rank] = {};
+
+  constexpr shape() = default;
+
+  /// One integer per axis. Throws shape_error when one is negative.
+  template <std::integral... Extents>
+  requires(sizeof...(Extents) == Rank && Rank > 0)
+  LOCKSTEP_FN constexpr shape(Extents... values) : extents{static_cast<index>(values)...} {
+#if !defined(__CUDA_ARCH__)
+    for (index extent : extents)
+      if (extent < 0) throw shape_error("shape: found the extent " + std::to_string(extent) + ", expected at least 0");
+#endif
+  }
+
+  static constexpr std::size_t rank() { return Rank; }
+  LOCKSTEP_FN constexpr index& operator[](std::size_t axis) { return extents[axis]; }
+  LOCKSTEP_FN constexpr index operator[](std::size_t axis) const { return extents[axis]; }
+
+  /// Number of elements: the product of all extents, 1 for rank 0.
+  LOCKSTEP_FN constexpr std::size_t size() const {
+    std::size_t product = 1;
+    for (std::size_t axis = 0; axis < Rank; ++axis) product *= static_cast<std::size_t>(extents[axis]);
+    return product;
+  }
+
+  LOCKSTEP_FN friend constexpr bool operator==(shape const& a, shape const& b) {
+    for (std::size_t axis = 0; axis < Rank; ++axis)
+      if (a.extents[axis] != b.extents[axis]) return false;
+    return true;
+  }
+};
+
+template <std::integral... Extents>
+shape(Extents...) -> shape<sizeof...(Extents)>;
+
+/// "(300, 401)"; "()" for rank 0.
+template <std::size_t Rank>
+std::string to_string(shape<Rank> const& s) {
+  std::string text = "(";
+  for (std::size_t axis = 0; axis < Rank; ++axis) text += (axis ? ", " : "") + std::to_string(s[axis]);
+  return text + (Rank == 1 ? ",)" : ")");
+}
+
+/// Steps in elements from one index to the next along each axis of a dense row-major array.
+template <std::size_t Rank>
+LOCKSTEP_FN constexpr shape<Rank> row_major_strides(shape<Rank> const& extents) {
+  shape<Rank> strides;
+  index step = 1;
+  for (std::size_t axis = Rank; axis-- > 0; step *= extents[axis]) strides[axis] = step;
+  return strides;
+}
+
+/// Names one axis of an expression, counted from 0; in a call such as `sum(e, axis(1))`.
+struct axis {
+  std::size_t number;
+  constexpr explicit axis(std::size_t n) : number(n) {}
+};
+
+/// Seed of a counter-based random stream.
+struct seed {
+  std::uint64_t value;
+  constexpr explicit seed(std::uint64_t v) : value(v) {}
+};
+
+}  // namespace lockstep
