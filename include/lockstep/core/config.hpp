@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #if defined(__CUDACC__)
-#define LOCKSTEP_CUDA 1                   // this file is compiled by nvcc: expressions can run on GPUs
-#define LOCKSTEP_FN __host__ __device__   // a function that kernels on every device may call
+#define LOCKSTEP_CUDA 1                  // this file is compiled by nvcc: expressions can run on GPUs
+#define LOCKSTEP_FN __host__ __device__  // a function that kernels on every device may call
 #define LOCKSTEP_INLINE __host__ __device__ __forceinline__
 #else
 #define LOCKSTEP_CUDA 0

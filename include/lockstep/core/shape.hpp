@@ -18,8 +18,8 @@ struct shape {
 
   /// One integer per axis. Throws shape_error when one is negative.
   template <std::integral... Extents>
-  requires(sizeof...(Extents) == Rank && Rank > 0)
-  LOCKSTEP_FN constexpr shape(Extents... values) : extents{static_cast<index>(values)...} {
+  requires(sizeof...(Extents) == Rank && Rank > 0) LOCKSTEP_FN constexpr shape(Extents... values)
+      : extents{static_cast<index>(values)...} {
 #if !defined(__CUDA_ARCH__)
     for (index extent : extents)
       if (extent < 0) throw shape_error("shape: found the extent " + std::to_string(extent) + ", expected at least 0");
