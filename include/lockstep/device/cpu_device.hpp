@@ -1,0 +1,146 @@
+// The CPU as a device: a TBB arena with its own number of threads, and pooled, first-touched host memory.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include "device.hpp"
+#include "memory_pool.hpp"
+#include "tbb.hpp"
+
+#if defined(__SANITIZE_THREAD__)
+#define LOCKSTEP_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LOCKSTEP_TSAN 1
+#endif
+#endif
+#if defined(LOCKSTEP_TSAN)
+extern "C" void __tsan_acquire(void*);
+extern "C" void __tsan_release(void*);
+#endif
+
+namespace lockstep {
+namespace cpu {
+
+// TBB's own library is not instrumented, so ThreadSanitizer is told where its loops fork and join.
+inline void happens_before([[maybe_unused]] void* where) {
+#if defined(LOCKSTEP_TSAN)
+  __tsan_release(where);
+#endif
+}
+inline void happens_after([[maybe_unused]] void* where) {
+#if defined(LOCKSTEP_TSAN)
+  __tsan_acquire(where);
+#endif
+}
+
+/// Bytes that each step of a parallel copy or fill handles.
+inline constexpr std::size_t copy_grain = std::size_t{1} << 18;
+
+class state final : public device_state {
+ public:
+  state(std::size_t threads, int place, std::string name)
+      : device_state(device_kind::cpu, place, threads, std::move(name)), arena_(static_cast<int>(threads)) {}
+
+  void* allocate(std::size_t bytes) override {
+    auto const [data, fresh] = pool_.allocate(bytes);
+    if (data && fresh && bytes >= 2 * memory_pool::huge_page) touch(static_cast<char*>(data), bytes);
+    return data;
+  }
+
+  void deallocate(void* data, std::size_t bytes) noexcept override { pool_.deallocate(data, bytes); }
+
+  void copy(void* to, void const* from, std::size_t bytes) override {
+    in_pieces(bytes, [=](std::size_t begin, std::size_t size) {
+      std::memmove(static_cast<char*>(to) + begin, static_cast<char const*>(from) + begin, size);
+    });
+  }
+  void copy_from_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
+  void copy_to_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
+
+  void fill(void* to, void const* pattern, std::size_t size, std::size_t count) override {
+    std::size_t const grain = std::max<std::size_t>(1, copy_grain / size);
+    auto piece = [=](index step) {
+      std::size_t const first = static_cast<std::size_t>(step) * grain, last = std::min(count, first + grain);
+      if (first == last) return;
+      char* const begin = static_cast<char*>(to) + first * size;
+      std::size_t const bytes = (last - first) * size;
+      std::memcpy(begin, pattern, size);
+      for (std::size_t done = size; done < bytes; done *= 2)  // doubling: few calls, each long
+        std::memcpy(begin + done, begin, std::min(done, bytes - done));
+    };
+    device_run(static_cast<index>((count + grain - 1) / grain), piece);
+  }
+
+  void synchronize() override {}
+
+  void run(index steps, loop_body body, void* context) override {
+    if (threads == 1) {
+      for (index step = 0; step < steps; ++step) body(context, step);
+      return;
+    }
+    happens_before(context);
+    arena_.execute([&] {
+      oneapi::tbb::parallel_for(
+          index{0}, steps,
+          [=](index step) {
+            happens_after(context);
+            body(context, step);
+            happens_before(context);
+          },
+          oneapi::tbb::static_partitioner{});
+    });
+    happens_after(context);
+  }
+
+ private:
+  template <class F>
+  void device_run(index steps, F&& f) {
+    using body_type = std::remove_reference_t<F>;
+    run(
+        steps, [](void* c, index step) { (*static_cast<body_type*>(c))(step); }, std::addressof(f));
+  }
+
+  template <class F>
+  void in_pieces(std::size_t bytes, F&& f) {
+    if (bytes == 0) return;
+    if (bytes <= copy_grain) return f(0, bytes);
+    device_run(static_cast<index>((bytes + copy_grain - 1) / copy_grain), [&](index step) {
+      std::size_t const begin = static_cast<std::size_t>(step) * copy_grain;
+      f(begin, std::min(copy_grain, bytes - begin));
+    });
+  }
+
+  // The thread that first writes a page decides where it lies, so the loop's own threads write them.
+  void touch(char* data, std::size_t bytes) {
+    in_pieces(bytes, [=](std::size_t begin, std::size_t size) {
+      for (std::size_t at = 0; at < size; at += 4096) data[begin + at] = 0;
+    });
+  }
+
+  oneapi::tbb::task_arena arena_;
+  memory_pool pool_;
+};
+
+}  // namespace cpu
+
+inline device device::new_cpu(std::size_t threads, int place) {
+  return device(std::make_shared<cpu::state>(std::max<std::size_t>(1, threads), place,
+                                             "cpu:" + std::to_string(threads) + "#" + std::to_string(place)));
+}
+
+inline device device::cpu(std::size_t threads) {
+  static std::size_t const all = std::max(1, oneapi::tbb::this_task_arena::max_concurrency());
+  static std::mutex mutex;
+  static std::map<std::size_t, device> devices;
+  if (threads == 0) threads = all;
+  std::lock_guard lock(mutex);
+  auto& found = devices[threads];
+  if (!found.valid()) found = device(std::make_shared<cpu::state>(threads, 0, "cpu:" + std::to_string(threads)));
+  return found;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,129 @@
+// device: where work runs and memory lives. A cheap value handle to shared state and to a table of what it can do.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "../core/config.hpp"
+#include "../core/error.hpp"
+
+namespace lockstep {
+
+enum class device_kind { cpu, gpu };
+
+/// One step of a parallel loop: the loop's context and the number of the step.
+using loop_body = void (*)(void* context, index step);
+
+/// What every kind of device can do without knowing types. A GPU's table is filled by files that nvcc compiles, so
+/// that host-only files can still own, copy and release its arrays.
+struct device_state {
+  device_state(device_kind k, int n, std::size_t t, std::string s)
+      : kind(k), number(n), threads(t), name(std::move(s)) {}
+  device_state(device_state const&) = delete;
+  device_state& operator=(device_state const&) = delete;
+  virtual ~device_state() = default;
+
+  device_kind const kind;
+  int const number;           ///< which GPU; for a CPU device its place in a mesh
+  std::size_t const threads;  ///< CPU threads that work on this device's loops; 0 for a GPU
+  std::string const name;
+
+  /// At least `bytes` bytes, aligned to 64. nullptr when there is no such memory.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void deallocate(void* data, std::size_t bytes) noexcept = 0;
+  /// Copies within the device, in stream order.
+  virtual void copy(void* to, void const* from, std::size_t bytes) = 0;
+  virtual void copy_from_host(void* to, void const* from, std::size_t bytes) = 0;
+  /// Waits for the device's work so far, then copies.
+  virtual void copy_to_host(void* to, void const* from, std::size_t bytes) = 0;
+  /// Writes `count` copies of the `size` bytes at `pattern`.
+  virtual void fill(void* to, void const* pattern, std::size_t size, std::size_t count) = 0;
+  virtual void synchronize() = 0;
+  /// CPU devices: calls body(context, step) for every step in [0, steps) on the device's threads, and waits.
+  virtual void run(index steps, loop_body body, void* context) = 0;
+};
+
+/// Makes the state of GPU `number`; set at start-up by files compiled with nvcc.
+using gpu_factory = std::shared_ptr<device_state> (*)(int number);
+inline gpu_factory& registered_gpu_factory() {
+  static gpu_factory factory = nullptr;
+  return factory;
+}
+
+/// Handle to a device. Copies refer to the same device; equal handles share memory and order of work.
+class device {
+ public:
+  device() = default;
+  explicit device(std::shared_ptr<device_state> state) : state_(std::move(state)) {}
+
+  /// The CPU with `threads` threads of its own, 0 meaning all of the machine's. The same number gives the same device.
+  static device cpu(std::size_t threads = 0);
+
+  /// A CPU device unlike any other, for the `place`-th rank of a mesh.
+  static device new_cpu(std::size_t threads, int place);
+
+  /// GPU `number`. Throws device_error when the program holds no CUDA code or the machine no such GPU.
+  static device gpu(int number = 0) {
+    if (!registered_gpu_factory())
+      throw device_error("device::gpu(" + std::to_string(number) +
+                         "): found a program without CUDA code; compile at least one of its files with nvcc as CUDA "
+                         "and include <lockstep/lockstep.hpp> there");
+    return device(registered_gpu_factory()(number));
+  }
+
+  /// "cpu", "cpu:4" (threads), "gpu", "gpu:1" (number). Throws device_error for anything else.
+  static device parse(std::string const& text);
+
+  bool valid() const { return state_ != nullptr; }
+  bool is_cpu() const { return state().kind == device_kind::cpu; }
+  bool is_gpu() const { return state().kind == device_kind::gpu; }
+  std::size_t threads() const { return state().threads; }
+  int number() const { return state().number; }
+  std::string const& name() const { return state().name; }
+  void synchronize() const { state().synchronize(); }
+
+  /// CPU devices: calls f(step) for every step in [0, steps) on the device's threads and waits. The first exception
+  /// thrown by a step is rethrown; steps that have not begun by then may be left out.
+  template <class F>
+  void run(index steps, F&& f) const {
+    using body_type = std::remove_reference_t<F>;
+    if (steps == 1) {
+      f(index{0});
+    } else if (steps > 1) {
+      void* context = const_cast<void*>(static_cast<void const*>(std::addressof(f)));
+      state().run(
+          steps, [](void* c, index step) { (*static_cast<body_type*>(c))(step); }, context);
+    }
+  }
+
+  /// The shared state; throws device_error for a default-constructed handle.
+  device_state& state() const {
+    if (!state_)
+      throw device_error("device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse");
+    return *state_;
+  }
+
+  friend bool operator==(device const& a, device const& b) { return a.state_ == b.state_; }
+
+ private:
+  std::shared_ptr<device_state> state_;
+};
+
+inline device device::parse(std::string const& text) {
+  std::size_t const colon = text.find(':');
+  std::string const kind = text.substr(0, colon);
+  std::string const digits = colon == std::string::npos ? "" : text.substr(colon + 1);
+  bool good = (kind == "cpu" || kind == "gpu") && digits.size() <= 6 && (colon == std::string::npos || !digits.empty());
+  for (char c : digits) good = good && c >= '0' && c <= '9';
+  if (!good) throw device_error("device::parse: found \"" + text + "\", expected cpu, cpu:THREADS, gpu or gpu:NUMBER");
+  int const number = digits.empty() ? 0 : std::stoi(digits);
+  return kind == "cpu" ? cpu(static_cast<std::size_t>(number)) : gpu(number);
+}
+
+/// Where arrays go when no device is named: the CPU with all threads.
+inline device default_device() { return device::cpu(); }
+
+}  // namespace lockstep
+
+#include "cpu_device.hpp"
