@@ -1,0 +1,21 @@
+# find_package(lockstep CONFIG [COMPONENTS cuda nccl mpi]): lockstep::lockstep, and the parts that are asked for.
+
+include(CMakeFindDependencyMacro)
+list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
+find_dependency(Threads)
+find_dependency(TBB)
+find_dependency(CBLAS)
+find_dependency(ZLIB)
+include("${CMAKE_CURRENT_LIST_DIR}/lockstep-targets.cmake")
+
+include("${CMAKE_CURRENT_LIST_DIR}/lockstep-parts.cmake")
+foreach(lockstep_part IN LISTS lockstep_FIND_COMPONENTS)
+  lockstep_find_part("${lockstep_part}")
+  if(lockstep_${lockstep_part}_FOUND)
+    include("${CMAKE_CURRENT_LIST_DIR}/lockstep-${lockstep_part}-targets.cmake")
+  elseif(lockstep_FIND_REQUIRED_${lockstep_part})
+    set(lockstep_FOUND FALSE)
+    set(lockstep_NOT_FOUND_MESSAGE "lockstep::${lockstep_part}: ${lockstep_${lockstep_part}_REASON}")
+  endif()
+endforeach()
+list(POP_FRONT CMAKE_MODULE_PATH)

@@ -1,0 +1,28 @@
+# What tests, benchmarks and examples of lockstep itself are built with. Users of the targets get none of this.
+
+# Gives a target the project's warnings, architecture and sanitizer flags.
+function(lockstep_development_target target)
+  set(cxx "$<COMPILE_LANGUAGE:CXX>")
+  target_link_libraries(${target} PRIVATE lockstep::lockstep)
+  target_compile_options(${target} PRIVATE "$<${cxx}:-Wall;-Wextra;-Wpedantic>")
+  if(LOCKSTEP_WERROR)
+    target_compile_options(${target} PRIVATE "$<${cxx}:-Werror>")
+  endif()
+  if(LOCKSTEP_NATIVE)
+    target_compile_options(${target} PRIVATE "$<${cxx}:-march=native>")
+  endif()
+  if(LOCKSTEP_SANITIZE)
+    set(flags -fsanitize=${LOCKSTEP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_compile_options(${target} PRIVATE "$<${cxx}:${flags}>")
+    target_link_options(${target} PRIVATE ${flags})
+  endif()
+endfunction()
+
+# Finds a package that only a feature of debian-packages.txt needs; stops with what to install where it is missing.
+macro(lockstep_find_for_feature feature package)
+  find_package(${package} QUIET)
+  if(NOT ${package}_FOUND)
+    lockstep_debian_hint(hint ${feature})
+    message(FATAL_ERROR "The ${feature} of lockstep need ${package}, which is not found.\n${hint}")
+  endif()
+endmacro()

@@ -1,0 +1,17 @@
+# The tests on CPU devices: a program per folder, and what is tested about the project as a whole.
+
+file(GLOB files CONFIGURE_DEPENDS */*_test.cpp)
+list(FILTER files EXCLUDE REGEX "/tests/cuda/")
+if(NOT LOCKSTEP_LONG_TESTS)
+  list(FILTER files EXCLUDE REGEX "_long_test\\.cpp$")
+endif()
+foreach(file IN LISTS files)
+  get_filename_component(folder "${file}" DIRECTORY)
+  get_filename_component(folder "${folder}" NAME)
+  if(NOT TARGET ${folder}_tests)
+    add_executable(${folder}_tests)
+    lockstep_test_target(${folder}_tests)
+  endif()
+  target_sources(${folder}_tests PRIVATE "${file}")
+  lockstep_add_test(${folder}_tests "${file}")
+endforeach()
