@@ -4,6 +4,7 @@
 function(lockstep_development_target target)
   set(cxx "$<COMPILE_LANGUAGE:CXX>")
   target_link_libraries(${target} PRIVATE lockstep::lockstep)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE "$<${cxx}:-Wall;-Wextra;-Wpedantic>")
   if(LOCKSTEP_WERROR)
     target_compile_options(${target} PRIVATE "$<${cxx}:-Werror>")

@@ -15,3 +15,33 @@ foreach(file IN LISTS files)
   target_sources(${folder}_tests PRIVATE "${file}")
   lockstep_add_test(${folder}_tests "${file}")
 endforeach()
+
+if(LOCKSTEP_SANITIZE)
+  return()
+endif()
+
+# What must not compile does not, and says why: tests/*/*_must_not_compile.cpp (see support/must_not_compile.cmake).
+file(GLOB files CONFIGURE_DEPENDS */*_must_not_compile.cpp)
+foreach(file IN LISTS files)
+  file(RELATIVE_PATH name "${CMAKE_CURRENT_SOURCE_DIR}" "${file}")
+  string(REGEX REPLACE "([^/]*)/(.*)_must_not_compile.cpp" "\\1.must_not_compile_\\2" name "${name}")
+  add_test(NAME ${name} COMMAND "${CMAKE_COMMAND}" -D "COMPILER=${CMAKE_CXX_COMPILER}" -D "FILE=${file}"
+                                -D "INCLUDE=${PROJECT_SOURCE_DIR}/include"
+                                -P "${CMAKE_CURRENT_SOURCE_DIR}/support/must_not_compile.cmake")
+  set_tests_properties(${name} PROPERTIES LABELS compile TIMEOUT 600)
+endforeach()
+
+# Every public header compiles alone, with each compiler that is here.
+find_program(LOCKSTEP_OTHER_COMPILER clang++)
+set(compilers "${CMAKE_CXX_COMPILER}")
+if(LOCKSTEP_OTHER_COMPILER)
+  list(APPEND compilers "${LOCKSTEP_OTHER_COMPILER}")
+else()
+  message(STATUS "No clang++ here: the header test uses ${CMAKE_CXX_COMPILER} alone")
+endif()
+add_test(NAME headers COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/support/check_headers.sh" "${PROJECT_SOURCE_DIR}/include"
+                              ${compilers})
+set_tests_properties(headers PROPERTIES LABELS compile TIMEOUT 1800)
+
+add_subdirectory(consumer)
+add_subdirectory(docs)

@@ -1,0 +1,46 @@
+# The tests on GPUs. nvcc compiles the files of core, device, array, expression and algorithm that say near their top
+# "// Runs on: cpu, cuda", and tests/cuda/*_test.cu; tests/cuda/*_test.cpp are compiled by the host compiler and linked
+# to them, which is how programs with both kinds of file are tested.
+
+if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+  set(CMAKE_CUDA_COMPILER "${CUDAToolkit_NVCC_EXECUTABLE}")
+endif()
+enable_language(CUDA)
+
+# What runs a program that needs a GPU, where the machine has none: a command and its arguments up to the program.
+set(simulator "${PROJECT_SOURCE_DIR}/../shared/cusim/cusim")
+cmake_path(NORMAL_PATH simulator)
+set(runner "")
+if(EXISTS "${simulator}")
+  set(runner "${simulator}" --check all --)
+endif()
+set(LOCKSTEP_CUDA_RUNNER "${runner}" CACHE STRING "Command prefix for the tests on GPUs, such as a simulator's")
+
+file(GLOB shared_files CONFIGURE_DEPENDS core/*_test.cpp device/*_test.cpp array/*_test.cpp expression/*_test.cpp
+     algorithm/*_test.cpp)
+file(GLOB files CONFIGURE_DEPENDS cuda/*_test.cu cuda/*_test.cpp)
+foreach(file IN LISTS shared_files)
+  file(STRINGS "${file}" line REGEX "^// Runs on:.*cuda" LIMIT_COUNT 1)
+  if(line)
+    set_source_files_properties("${file}" PROPERTIES LANGUAGE CUDA)
+    list(APPEND files "${file}")
+  endif()
+endforeach()
+if(NOT LOCKSTEP_LONG_TESTS)
+  list(FILTER files EXCLUDE REGEX "_long_test\\.")
+endif()
+if(NOT files)
+  message(STATUS "No test file says that it runs on cuda")
+  return()
+endif()
+
+add_executable(cuda_tests ${files})
+lockstep_test_target(cuda_tests)
+target_link_libraries(cuda_tests PRIVATE lockstep::cuda)
+target_compile_options(cuda_tests PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>")
+if(LOCKSTEP_WERROR)
+  target_compile_options(cuda_tests PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>")
+endif()
+foreach(file IN LISTS files)
+  lockstep_add_test(cuda_tests "${file}" ${LOCKSTEP_CUDA_RUNNER})
+endforeach()
