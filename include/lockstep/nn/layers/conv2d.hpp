@@ -1,0 +1,160 @@
+// conv2d: a square window of weights slides over the image. The relu and max_pool2d after it are applied row by row,
+// while the row is in the first-level cache.
+#pragma once
+
+#include "../../backend/cpu/nn/convolution.hpp"
+#include "../../backend/cpu/nn/elementwise.hpp"
+#include "../extents.hpp"
+
+namespace lockstep::nn {
+inline namespace LOCKSTEP_COMPILER {
+
+/// Padding with zeros so that stride 1 keeps height and width; with a stride, the output is ceil(input / stride).
+struct same {
+  static constexpr index output(index in, index, index stride) { return (in + stride - 1) / stride; }
+  static constexpr char const* name = "same";
+};
+
+/// No padding: the window stays inside the image.
+struct valid {
+  static constexpr index output(index in, index kernel, index stride) { return (in - kernel) / stride + 1; }
+  static constexpr char const* name = "valid";
+};
+
+/// `Filters` sums over a window of `Kernel` x `Kernel` pixels and all channels, plus a bias per filter.
+/// Parameters: weights [Kernel][Kernel][channels][Filters], then bias [Filters].
+template <index Filters, index Kernel, class Padding = valid, index Stride = 1>
+struct conv2d {
+  static_assert(Filters > 0 && Kernel > 0 && Stride > 0, "conv2d: filters, kernel and stride must be positive");
+  static constexpr bool applies_relu = true, applies_pool = true;
+
+  template <extents In>
+  static constexpr bool accepts() {
+    static_assert(!In.flat, "conv2d: its input must be an image, but a layer before it made it flat");
+    static_assert(In.flat || std::is_same_v<Padding, same> || (In.height >= Kernel && In.width >= Kernel),
+                  "conv2d: its window is larger than its input; use nn::same or a smaller kernel");
+    return true;
+  }
+  static constexpr extents output(extents in) {
+    return {Padding::output(in.height, Kernel, Stride), Padding::output(in.width, Kernel, Stride), Filters, false};
+  }
+  static constexpr index taps(extents in) { return Kernel * Kernel * in.channels; }
+  static constexpr index weights(extents in) { return taps(in) * Filters; }
+  static constexpr index biases(extents) { return Filters; }
+  static constexpr fans weight_fans(extents in) { return {taps(in), Kernel * Kernel * Filters}; }
+  static constexpr index multiply_adds(extents in) { return taps(in) * output(in).size(); }
+  static std::string name() {
+    std::string const stride = Stride == 1 ? "" : ", " + std::to_string(Stride);
+    return "conv2d<" + std::to_string(Filters) + ", " + std::to_string(Kernel) + ", " + Padding::name + stride + ">";
+  }
+
+  /// Geometry of this layer over images of `in`.
+  static constexpr cpu::convolution_sizes sizes(extents in) {
+    extents const out = output(in);
+    // As many zeros as the last window needs, half of them (rounded down) before the image; none are ever cut off.
+    index const need_y = (out.height - 1) * Stride + Kernel, need_x = (out.width - 1) * Stride + Kernel;
+    index const extra_y = need_y > in.height ? need_y - in.height : 0;
+    index const extra_x = need_x > in.width ? need_x - in.width : 0;
+    return {{in.height, in.width, in.channels, extra_y / 2, extra_x / 2, in.height + extra_y, in.width + extra_x},
+            Filters,
+            Kernel,
+            Stride,
+            out.height,
+            out.width};
+  }
+
+  template <class T, extents In, bool Relu, index Window>
+  struct evaluator;
+};
+
+/// Evaluates conv2d with the relu and the pool (Window > 0) that follow it.
+template <index Filters, index Kernel, class Padding, index Stride>
+template <class T, extents In, bool Relu, index Window>
+struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
+  static constexpr cpu::convolution_sizes s = sizes(In);
+  static constexpr bool pooled = Window > 0;
+  static constexpr index window = pooled ? Window : 1;
+  static constexpr index rows = s.out_height / window, columns = s.out_width / window;  // of what leaves this stage
+  static constexpr index out_row = columns * Filters, out_size = rows * out_row;
+  static constexpr index whole_row = s.out_width * Filters;
+
+  static constexpr cpu::image_layout input_layout() { return s.in; }
+  static constexpr index saved_bytes = pooled ? out_size : 0;  // per sample: each window's chosen pixel
+
+  // Scratch memory, in elements; the parts of backward follow each other.
+  static constexpr cpu::image_layout spread =
+      Stride == 1 ? s.out_gradient() : cpu::dense_images(s.out_height, s.out_width, Filters);
+  static constexpr index weight_panels = cpu::packed_size<T>(s.taps(), Filters);
+  static constexpr index back_panels = Stride == 1 ? cpu::packed_size<T>(Kernel * Kernel * Filters, In.channels)
+                                                   : cpu::packed_size<T>(Filters, s.taps());
+  static constexpr index pixel_panel = cpu::packed_size<T>(s.out_pixels(), 1);
+  static constexpr index scatter = Stride == 1 ? 0 : s.in.sample() + s.out_width * s.taps();
+  static constexpr index scratch =
+      std::max(weight_panels + window * whole_row, spread.sample() + back_panels + pixel_panel + scatter + out_size);
+
+  static void forward(T const* parameters, T const* in, T* out, cpu::image_layout const& layout, std::uint8_t* saved,
+                      T* scratch_memory, index samples) {
+    T *panels = scratch_memory, *block = panels + weight_panels;
+    T const* bias = parameters + s.weights();
+    cpu::pack_panels<T>({parameters, Filters, 1}, s.taps(), Filters, panels);
+    for (index n = 0; n < samples; ++n, in += s.in.sample(), out += layout.sample(), saved += saved_bytes) {
+      T* to = out + layout.origin();
+      if constexpr (!pooled) {
+        cpu::convolve_rows<T>(s, in, panels, 0, rows, to, layout.row(), {bias, false, Relu});
+      } else {
+        for (index y = 0; y < rows; ++y) {
+          cpu::convolve_rows<T>(s, in, panels, y * window, window, block, whole_row, {bias, false, false});
+          cpu::pool_row(block, whole_row, window, columns, Filters, Relu, to + y * layout.row(), saved + y * out_row);
+        }
+      }
+    }
+  }
+
+  static void backward(T const* parameters, T const* in, T const* out, cpu::image_layout const& layout,
+                       std::uint8_t const* saved, T* out_gradient, T* in_gradient, T* gradient, T* scratch_memory,
+                       index samples) {
+    T *wide = scratch_memory, *panels = wide + spread.sample(), *pixels = panels + back_panels;
+    T *strided = pixels + pixel_panel, *masked = strided + scatter;
+    std::fill_n(gradient, s.weights() + Filters, T(0));
+    std::fill_n(wide, spread.sample(), T(0));
+    if (in_gradient) pack_back(parameters, panels);
+    for (index n = 0; n < samples; ++n, in += s.in.sample(), saved += saved_bytes, out_gradient += out_size) {
+      T const* result = out + n * layout.sample() + layout.origin();
+      for (index y = 0; y < rows; ++y) {
+        T const* from = out_gradient + y * out_row;
+        if (Relu)
+          cpu::mask_by_output(from, result + y * layout.row(), masked + y * out_row, out_row);
+        else
+          std::copy_n(from, out_row, masked + y * out_row);
+        T* to = wide + spread.origin() + y * window * spread.row();
+        if constexpr (pooled)
+          cpu::unpool_row(masked + y * out_row, saved + y * out_row, window, columns, Filters, to, spread.row());
+        else
+          std::copy_n(masked + y * out_row, out_row, to);
+      }
+      cpu::add_rows(masked, rows * columns, Filters, gradient + s.weights());
+      cpu::add_weight_gradient(s, in, wide + spread.origin(), spread.row(), pixels, gradient);
+      if (in_gradient) input_gradient(wide, panels, strided, in_gradient + n * In.size());
+    }
+  }
+
+  static void pack_back(T const* weights, T* panels) {
+    if constexpr (Stride == 1)
+      cpu::pack_transposed(s, weights, panels);
+    else
+      cpu::pack_panels<T>({weights, 1, Filters}, Filters, s.taps(), panels);
+  }
+
+  static void input_gradient(T const* wide, T const* panels, T* strided, T* in_gradient) {
+    if constexpr (Stride == 1) {
+      cpu::convolve_rows<T>(cpu::transposed(s), wide, panels, 0, In.height, in_gradient, In.width * In.channels, {});
+    } else {
+      cpu::scatter_input_gradient(s, wide, spread.row(), panels, strided + s.in.sample(), strided);
+      cpu::copy_images(static_cast<T const*>(strided), s.in, in_gradient,
+                       cpu::dense_images(In.height, In.width, In.channels), 1);
+    }
+  }
+};
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep::nn
