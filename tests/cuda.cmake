@@ -7,11 +7,12 @@ if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
 endif()
 enable_language(CUDA)
 
-# What runs a program that needs a GPU, where the machine has none: a command and its arguments up to the program.
+# What runs a program that needs a GPU, where the machine has none: a command and its arguments up to the program. A
+# simulator stands in for the shared CUDA runtime.
 set(simulator "${PROJECT_SOURCE_DIR}/../shared/cusim/cusim")
 cmake_path(NORMAL_PATH simulator)
 set(runner "")
-if(EXISTS "${simulator}")
+if(EXISTS "${simulator}" AND CMAKE_CUDA_RUNTIME_LIBRARY STREQUAL "Shared")
   set(runner "${simulator}" --check all --)
 endif()
 set(LOCKSTEP_CUDA_RUNNER "${runner}" CACHE STRING "Command prefix for the tests on GPUs, such as a simulator's")
