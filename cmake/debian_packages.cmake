@@ -1,6 +1,7 @@
 # Debian packages by feature, as debian-packages.txt lists them: which are missing, and installing those.
 # Included by the project; on its own: cmake -D FEATURES="library;tests" -P cmake/debian_packages.cmake installs.
 
+cmake_policy(VERSION 3.25)
 set(LOCKSTEP_DEBIAN_PACKAGES_FILE "${CMAKE_CURRENT_LIST_DIR}/debian-packages.txt")
 
 # Sets `result` to the packages that the features need.

@@ -43,5 +43,8 @@ add_test(NAME headers COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/support/check_headers
                               ${compilers})
 set_tests_properties(headers PROPERTIES LABELS compile TIMEOUT 1800)
 
+add_test(NAME packages COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/support/check_packages.sh" "${CMAKE_COMMAND}"
+                               "${PROJECT_SOURCE_DIR}/cmake/debian_packages.cmake")
+set_tests_properties(packages PROPERTIES LABELS consumer)
 add_subdirectory(consumer)
 add_subdirectory(docs)
