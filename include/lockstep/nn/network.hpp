@@ -99,9 +99,12 @@ class network {
     return next.dense() ? cpu::dense_images(out.height, out.width, out.channels) : next;
   }
 
+  /// The first stage reads the caller's images in place, or else a copy inside a border or with room behind it.
+  static constexpr bool first_in_place() { return layout<0>().dense() && evaluator<0>::overrun == 0; }
+
   template <std::size_t Stage>
   static T const* input_of(T const* images, workspace& memory) {
-    return Stage == 0 && layout<0>().dense() ? images : memory.edge(Stage);
+    return Stage == 0 && first_in_place() ? images : memory.edge(Stage);
   }
 
   template <std::size_t Stage>
@@ -150,7 +153,8 @@ class network<T, Input, Layers...>::workspace {
     index widest = output.size(), scratch = 0;
     each_stage([&](auto stage) {
       constexpr cpu::image_layout in = layout<stage>();
-      edges_[stage] = take(stage == 0 && in.dense() ? 0 : in.sample() * samples, sizeof(T));
+      edges_[stage] =
+          take(stage == 0 && first_in_place() ? 0 : in.sample() * samples + evaluator<stage>::overrun, sizeof(T));
       if constexpr (stage > 0) widest = std::max(widest, in.size());
       saved_[stage] = take(evaluator<stage>::saved_bytes * samples, 1);
       scratch = std::max(scratch, evaluator<stage>::scratch);
@@ -174,7 +178,7 @@ class network<T, Input, Layers...>::workspace {
   /// Puts the images inside the border that the first stage wants; the border itself stays zero from the beginning.
   void take(T const* images, index samples) {
     constexpr cpu::image_layout in = layout<0>();
-    if constexpr (!in.dense())
+    if constexpr (!first_in_place())
       cpu::copy_images(images, cpu::dense_images(in.height, in.width, in.channels), edge(0), in, samples);
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../../backend/cpu/nn/convolution.hpp"
+#include "../../backend/cpu/nn/convolution_gradients.hpp"
 #include "../../backend/cpu/nn/elementwise.hpp"
 #include "../extents.hpp"
 
@@ -77,20 +78,14 @@ struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
   static constexpr index rows = s.out_height / window, columns = s.out_width / window;  // of what leaves this stage
   static constexpr index out_row = columns * Filters, out_size = rows * out_row;
   static constexpr index whole_row = s.out_width * Filters;
+  static constexpr index weight_panels = cpu::packed_size<T>(s.taps(), Filters);
+  using gradients = std::conditional_t<(Window > 1), cpu::pooled_convolution_gradients<T, s, Window>,
+                                       cpu::convolution_gradients<T, s>>;
 
   static constexpr cpu::image_layout input_layout() { return s.in; }
+  static constexpr index overrun = gradients::overrun;         // elements that must be readable beyond the input
   static constexpr index saved_bytes = pooled ? out_size : 0;  // per sample: each window's chosen pixel
-
-  // Scratch memory, in elements; the parts of backward follow each other.
-  static constexpr cpu::image_layout spread =
-      Stride == 1 ? s.out_gradient() : cpu::dense_images(s.out_height, s.out_width, Filters);
-  static constexpr index weight_panels = cpu::packed_size<T>(s.taps(), Filters);
-  static constexpr index back_panels = Stride == 1 ? cpu::packed_size<T>(Kernel * Kernel * Filters, In.channels)
-                                                   : cpu::packed_size<T>(Filters, s.taps());
-  static constexpr index pixel_panel = cpu::packed_size<T>(s.out_pixels(), 1);
-  static constexpr index scatter = Stride == 1 ? 0 : s.in.sample() + s.out_width * s.taps();
-  static constexpr index scratch =
-      std::max(weight_panels + window * whole_row, spread.sample() + back_panels + pixel_panel + scatter + out_size);
+  static constexpr index scratch = std::max(weight_panels + window * whole_row, out_size + gradients::scratch);
 
   static void forward(T const* parameters, T const* in, T* out, cpu::image_layout const& layout, std::uint8_t* saved,
                       T* scratch_memory, index samples) {
@@ -113,11 +108,9 @@ struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
   static void backward(T const* parameters, T const* in, T const* out, cpu::image_layout const& layout,
                        std::uint8_t const* saved, T* out_gradient, T* in_gradient, T* gradient, T* scratch_memory,
                        index samples) {
-    T *wide = scratch_memory, *panels = wide + spread.sample(), *pixels = panels + back_panels;
-    T *strided = pixels + pixel_panel, *masked = strided + scatter;
-    std::fill_n(gradient, s.weights() + Filters, T(0));
-    std::fill_n(wide, spread.sample(), T(0));
-    if (in_gradient) pack_back(parameters, panels);
+    T* masked = scratch_memory;
+    gradients parts(parameters, in_gradient != nullptr, gradient, scratch_memory + out_size);
+    std::fill_n(gradient + s.weights(), Filters, T(0));
     for (index n = 0; n < samples; ++n, in += s.in.sample(), saved += saved_bytes, out_gradient += out_size) {
       T const* result = out + n * layout.sample() + layout.origin();
       for (index y = 0; y < rows; ++y) {
@@ -126,33 +119,11 @@ struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
           cpu::mask_by_output(from, result + y * layout.row(), masked + y * out_row, out_row);
         else
           std::copy_n(from, out_row, masked + y * out_row);
-        T* to = wide + spread.origin() + y * window * spread.row();
-        if constexpr (pooled)
-          cpu::unpool_row(masked + y * out_row, saved + y * out_row, window, columns, Filters, to, spread.row());
-        else
-          std::copy_n(masked + y * out_row, out_row, to);
       }
       cpu::add_rows(masked, rows * columns, Filters, gradient + s.weights());
-      cpu::add_weight_gradient(s, in, wide + spread.origin(), spread.row(), pixels, gradient);
-      if (in_gradient) input_gradient(wide, panels, strided, in_gradient + n * In.size());
+      parts.add_image(in, masked, saved, in_gradient ? in_gradient + n * In.size() : nullptr);
     }
-  }
-
-  static void pack_back(T const* weights, T* panels) {
-    if constexpr (Stride == 1)
-      cpu::pack_transposed(s, weights, panels);
-    else
-      cpu::pack_panels<T>({weights, 1, Filters}, Filters, s.taps(), panels);
-  }
-
-  static void input_gradient(T const* wide, T const* panels, T* strided, T* in_gradient) {
-    if constexpr (Stride == 1) {
-      cpu::convolve_rows<T>(cpu::transposed(s), wide, panels, 0, In.height, in_gradient, In.width * In.channels, {});
-    } else {
-      cpu::scatter_input_gradient(s, wide, spread.row(), panels, strided + s.in.sample(), strided);
-      cpu::copy_images(static_cast<T const*>(strided), s.in, in_gradient,
-                       cpu::dense_images(In.height, In.width, In.channels), 1);
-    }
+    parts.finish(gradient);
   }
 };
 

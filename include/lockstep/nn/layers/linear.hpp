@@ -31,6 +31,7 @@ struct linear {
   struct evaluator {
     static constexpr index inputs = In.size();
     static constexpr cpu::image_layout input_layout() { return cpu::dense_images(1, 1, inputs); }
+    static constexpr index overrun = 0;
     static constexpr index saved_bytes = 0;
     static constexpr index scratch = 0;
 

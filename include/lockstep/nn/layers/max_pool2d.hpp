@@ -29,6 +29,7 @@ struct max_pool2d : without_parameters {
     static constexpr extents out = output(In);
     static constexpr index in_row = In.width * In.channels, out_row = out.width * out.channels;
     static constexpr cpu::image_layout input_layout() { return cpu::dense_images(In.height, In.width, In.channels); }
+    static constexpr index overrun = 0;
     static constexpr index saved_bytes = out.size();  // per sample: each window's chosen pixel
     static constexpr index scratch = 0;
 

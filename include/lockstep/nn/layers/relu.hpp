@@ -20,6 +20,7 @@ struct relu : without_parameters {
   template <class T, extents In, bool, index>
   struct evaluator {
     static constexpr cpu::image_layout input_layout() { return cpu::dense_images(In.height, In.width, In.channels); }
+    static constexpr index overrun = 0;
     static constexpr index saved_bytes = 0;  // per sample
     static constexpr index scratch = 0;
 
