@@ -35,6 +35,25 @@
 #define LOCKSTEP_INDEPENDENT
 #endif
 
+// LOCKSTEP_FUNCTION(name, (x, y), expression): at namespace scope, makes `name` a function object of up to six
+// arguments that every device can call, and that expressions print by its name.
+#define LOCKSTEP_FUNCTION(NAME, PARAMETERS, ...)                                                            \
+  struct NAME##_function {                                                                                  \
+    static constexpr char const* name = #NAME;                                                              \
+    LOCKSTEP_INLINE constexpr auto operator()(LOCKSTEP_PARAMETERS PARAMETERS) const { return __VA_ARGS__; } \
+  };                                                                                                        \
+  inline constexpr NAME##_function NAME {}
+#define LOCKSTEP_PARAMETERS(...)                                                                                 \
+  LOCKSTEP_PICK_7TH(__VA_ARGS__, LOCKSTEP_P6, LOCKSTEP_P5, LOCKSTEP_P4, LOCKSTEP_P3, LOCKSTEP_P2, LOCKSTEP_P1, ) \
+  (__VA_ARGS__)
+#define LOCKSTEP_PICK_7TH(A, B, C, D, E, F, G, ...) G
+#define LOCKSTEP_P1(A) auto A
+#define LOCKSTEP_P2(A, ...) auto A, LOCKSTEP_P1(__VA_ARGS__)
+#define LOCKSTEP_P3(A, ...) auto A, LOCKSTEP_P2(__VA_ARGS__)
+#define LOCKSTEP_P4(A, ...) auto A, LOCKSTEP_P3(__VA_ARGS__)
+#define LOCKSTEP_P5(A, ...) auto A, LOCKSTEP_P4(__VA_ARGS__)
+#define LOCKSTEP_P6(A, ...) auto A, LOCKSTEP_P5(__VA_ARGS__)
+
 namespace lockstep {
 /// Signed index and extent type of every array: 64 bits, so that arrays beyond 2^31 elements are ordinary.
 using index = std::int64_t;

@@ -23,8 +23,6 @@ extern "C" void __tsan_release(void*);
 #endif
 
 namespace lockstep {
-namespace cpu {
-
 // TBB's own library is not instrumented, so ThreadSanitizer is told where its loops fork and join.
 inline void happens_before([[maybe_unused]] void* where) {
 #if defined(LOCKSTEP_TSAN)
@@ -38,12 +36,25 @@ inline void happens_after([[maybe_unused]] void* where) {
 }
 
 /// Bytes that each step of a parallel copy or fill handles.
-inline constexpr std::size_t copy_grain = std::size_t{1} << 18;
+inline constexpr std::size_t copy_grain_bytes = std::size_t{1} << 18;
 
-class state final : public device_state {
+/// TBB has as many workers as the machine has cores; a device asking for more threads than that raises the limit.
+inline void allow_threads(std::size_t threads) {
+  using oneapi::tbb::global_control;
+  static std::mutex mutex;
+  static std::unique_ptr<global_control> raised;
+  std::lock_guard lock(mutex);
+  if (threads <= global_control::active_value(global_control::max_allowed_parallelism)) return;
+  raised.reset();  // of several limits the smallest would hold
+  raised = std::make_unique<global_control>(global_control::max_allowed_parallelism, threads);
+}
+
+class cpu_state final : public device_state {
  public:
-  state(std::size_t threads, int place, std::string name)
-      : device_state(device_kind::cpu, place, threads, std::move(name)), arena_(static_cast<int>(threads)) {}
+  cpu_state(std::size_t threads, int place, std::string name)
+      : device_state(device_kind::cpu, place, threads, std::move(name)), arena_(static_cast<int>(threads)) {
+    allow_threads(threads);
+  }
 
   void* allocate(std::size_t bytes) override {
     auto const [data, fresh] = pool_.allocate(bytes);
@@ -62,7 +73,7 @@ class state final : public device_state {
   void copy_to_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
 
   void fill(void* to, void const* pattern, std::size_t size, std::size_t count) override {
-    std::size_t const grain = std::max<std::size_t>(1, copy_grain / size);
+    std::size_t const grain = std::max<std::size_t>(1, copy_grain_bytes / size);
     auto piece = [=](index step) {
       std::size_t const first = static_cast<std::size_t>(step) * grain, last = std::min(count, first + grain);
       if (first == last) return;
@@ -107,10 +118,10 @@ class state final : public device_state {
   template <class F>
   void in_pieces(std::size_t bytes, F&& f) {
     if (bytes == 0) return;
-    if (bytes <= copy_grain) return f(0, bytes);
-    device_run(static_cast<index>((bytes + copy_grain - 1) / copy_grain), [&](index step) {
-      std::size_t const begin = static_cast<std::size_t>(step) * copy_grain;
-      f(begin, std::min(copy_grain, bytes - begin));
+    if (bytes <= copy_grain_bytes) return f(0, bytes);
+    device_run(static_cast<index>((bytes + copy_grain_bytes - 1) / copy_grain_bytes), [&](index step) {
+      std::size_t const begin = static_cast<std::size_t>(step) * copy_grain_bytes;
+      f(begin, std::min(copy_grain_bytes, bytes - begin));
     });
   }
 
@@ -125,11 +136,9 @@ class state final : public device_state {
   memory_pool pool_;
 };
 
-}  // namespace cpu
-
 inline device device::new_cpu(std::size_t threads, int place) {
-  return device(std::make_shared<cpu::state>(std::max<std::size_t>(1, threads), place,
-                                             "cpu:" + std::to_string(threads) + "#" + std::to_string(place)));
+  return device(std::make_shared<cpu_state>(std::max<std::size_t>(1, threads), place,
+                                            "cpu:" + std::to_string(threads) + "#" + std::to_string(place)));
 }
 
 inline device device::cpu(std::size_t threads) {
@@ -139,7 +148,7 @@ inline device device::cpu(std::size_t threads) {
   if (threads == 0) threads = all;
   std::lock_guard lock(mutex);
   auto& found = devices[threads];
-  if (!found.valid()) found = device(std::make_shared<cpu::state>(threads, 0, "cpu:" + std::to_string(threads)));
+  if (!found.valid()) found = device(std::make_shared<cpu_state>(threads, 0, "cpu:" + std::to_string(threads)));
   return found;
 }
 

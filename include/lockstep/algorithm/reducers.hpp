@@ -1,0 +1,171 @@
+// Reducers: what a reduction accumulates, how it combines, and what comes out. They know nothing of where they run.
+//
+// A reducer over values V has: accumulator; lift(v), the accumulator of one value; combine(a, b), associative, a before
+// b; finish(a, n), the result for n values; empty(), the result for none, or an error; `commutative`; `title`.
+#pragma once
+
+#include <concepts>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "../core/error.hpp"
+#include "../core/function_objects.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// Sums of bool and of integers are 64-bit; floating sums keep their type.
+template <class V>
+struct sum_type {
+  using type = V;
+};
+template <std::integral V>
+struct sum_type<V> {
+  using type = std::conditional_t<std::is_unsigned_v<V> && !std::is_same_v<V, bool>, std::uint64_t, std::int64_t>;
+};
+template <class V>
+using sum_t = typename sum_type<V>::type;
+
+template <class V>
+struct sum_reducer {
+  static constexpr char const* title = "sum";
+  static constexpr bool commutative = true;
+  using accumulator = sum_t<V>;
+  LOCKSTEP_INLINE accumulator lift(V v) const { return static_cast<accumulator>(v); }
+  LOCKSTEP_INLINE accumulator combine(accumulator a, accumulator b) const { return a + b; }
+  LOCKSTEP_INLINE accumulator finish(accumulator a, index) const { return a; }
+  accumulator empty() const { return accumulator{}; }
+};
+
+template <class V>
+struct product_reducer {
+  static constexpr char const* title = "product";
+  static constexpr bool commutative = true;
+  using accumulator = sum_t<V>;
+  LOCKSTEP_INLINE accumulator lift(V v) const { return static_cast<accumulator>(v); }
+  LOCKSTEP_INLINE accumulator combine(accumulator a, accumulator b) const { return a * b; }
+  LOCKSTEP_INLINE accumulator finish(accumulator a, index) const { return a; }
+  accumulator empty() const { return accumulator(1); }
+};
+
+/// Means of integers are double.
+template <class V>
+struct mean_reducer {
+  static constexpr char const* title = "mean";
+  static constexpr bool commutative = true;
+  using accumulator = sum_t<V>;
+  using result = std::conditional_t<std::is_integral_v<V>, double, V>;
+  LOCKSTEP_INLINE accumulator lift(V v) const { return static_cast<accumulator>(v); }
+  LOCKSTEP_INLINE accumulator combine(accumulator a, accumulator b) const { return a + b; }
+  LOCKSTEP_INLINE result finish(accumulator a, index n) const {
+    return static_cast<result>(a) / static_cast<result>(n);
+  }
+  result empty() const { return std::numeric_limits<result>::quiet_NaN(); }
+};
+
+[[noreturn]] inline void throw_empty_reduction(char const* title) {
+  throw error(std::string(title) + ": found no elements, expected at least one; check size() first");
+}
+
+template <class V, class Pick>
+struct extremum_reducer {
+  static constexpr char const* title = Pick::name;
+  static constexpr bool commutative = true;
+  using accumulator = V;
+  LOCKSTEP_INLINE V lift(V v) const { return v; }
+  LOCKSTEP_INLINE V combine(V a, V b) const { return Pick{}(a, b); }
+  LOCKSTEP_INLINE V finish(V a, index) const { return a; }
+  V empty() const { throw_empty_reduction(title); }
+};
+
+/// The first index of the smallest or largest value; a NaN counts as both.
+template <class V, class Pick>
+struct position_reducer {
+  static constexpr char const* title = Pick::name;
+  using value_reducer = extremum_reducer<V, Pick>;
+  struct accumulator {
+    V value;
+    index at;
+  };
+  LOCKSTEP_INLINE accumulator combine(accumulator a, accumulator b) const {
+    V const best = Pick{}(a.value, b.value);
+    return same(best, a.value) ? a : b;
+  }
+  LOCKSTEP_INLINE static bool same(V a, V b) { return (a == b) | ((a != a) & (b != b)); }
+  LOCKSTEP_INLINE index finish(accumulator a, index) const { return a.at; }
+  index empty() const { throw_empty_reduction(title); }
+};
+
+template <class V, bool Any>
+struct truth_reducer {
+  static constexpr char const* title = Any ? "any" : "all";
+  static constexpr bool commutative = true;
+  using accumulator = unsigned char;
+  LOCKSTEP_INLINE accumulator lift(V v) const { return static_cast<bool>(v); }
+  LOCKSTEP_INLINE accumulator combine(accumulator a, accumulator b) const {
+    return static_cast<accumulator>(Any ? a | b : a & b);
+  }
+  LOCKSTEP_INLINE bool finish(accumulator a, index) const { return a != 0; }
+  bool empty() const { return !Any; }
+};
+
+template <class V>
+struct any_reducer : truth_reducer<V, true> {};
+template <class V>
+struct all_reducer : truth_reducer<V, false> {};
+
+template <class V>
+struct count_reducer {
+  static constexpr char const* title = "count";
+  static constexpr bool commutative = true;
+  using accumulator = index;
+  LOCKSTEP_INLINE index lift(V v) const { return static_cast<bool>(v); }
+  LOCKSTEP_INLINE index combine(index a, index b) const { return a + b; }
+  LOCKSTEP_INLINE index finish(index a, index) const { return a; }
+  index empty() const { return 0; }
+};
+
+/// Operators whose operands may change places. Specialize it for your own to let them run on vector lanes; without, the
+/// elements are combined from first to last within each tile.
+template <class Op>
+inline constexpr bool is_commutative = false;
+template <>
+inline constexpr bool is_commutative<plus> = true;
+template <>
+inline constexpr bool is_commutative<multiplies> = true;
+template <>
+inline constexpr bool is_commutative<minimum> = true;
+template <>
+inline constexpr bool is_commutative<maximum> = true;
+template <>
+inline constexpr bool is_commutative<bit_and> = true;
+template <>
+inline constexpr bool is_commutative<bit_or> = true;
+template <>
+inline constexpr bool is_commutative<bit_xor> = true;
+template <>
+inline constexpr bool is_commutative<logical_and> = true;
+template <>
+inline constexpr bool is_commutative<logical_or> = true;
+
+/// A user's associative operator, with an initial value that enters once, from the left.
+template <class V, class Op>
+struct operator_reducer {
+  static constexpr char const* title = "reduce";
+  static constexpr bool commutative = is_commutative<Op>;
+  using accumulator = V;
+  V initial;
+  [[no_unique_address]] Op op;
+  LOCKSTEP_INLINE V lift(V v) const { return v; }
+  LOCKSTEP_INLINE V combine(V a, V b) const { return static_cast<V>(op(a, b)); }
+  LOCKSTEP_INLINE V finish(V a, index) const { return static_cast<V>(op(initial, a)); }
+  V empty() const { return initial; }
+};
+
+/// What a reducer yields.
+template <class Reducer>
+using reduced_t = decltype(std::declval<Reducer const&>().empty());
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

@@ -1,0 +1,35 @@
+// storage: one counted block of a device's memory, which arrays, windows and expressions hold on to.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "../device/device.hpp"
+
+namespace lockstep {
+
+struct storage {
+  device where;
+  void* data;
+  std::size_t bytes;
+
+  storage(device d, std::size_t b) : where(std::move(d)), data(where.state().allocate(b)), bytes(b) {
+    if (!data)
+      throw out_of_memory(where.name() + ": found no room for " + std::to_string(bytes) +
+                          " bytes; release arrays or use smaller ones");
+  }
+  storage(storage const&) = delete;
+  storage& operator=(storage const&) = delete;
+  ~storage() { where.state().deallocate(data, bytes); }
+};
+
+/// Uninitialized memory for `count` elements of `element_bytes` each. Throws out_of_memory.
+inline std::shared_ptr<storage> make_storage(device const& where, std::size_t count, std::size_t element_bytes) {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, element_bytes, &bytes) || bytes > PTRDIFF_MAX)
+    throw out_of_memory(where.name() + ": found a request for " + std::to_string(count) + " elements of " +
+                        std::to_string(element_bytes) + " bytes, expected at most 2^63 bytes");
+  return std::make_shared<storage>(where, bytes);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,37 @@
+// view: the trivially copyable, non-owning form of an array or a window, which kernels and evaluators get.
+#pragma once
+
+#include <type_traits>
+
+#include "../core/shape.hpp"
+
+namespace lockstep {
+
+/// Memory seen as an index space: element (i, j, ...) lies at data[i * strides[0] + j * strides[1] + ...].
+template <class T, std::size_t Rank = 1>
+struct view {
+  using value_type = std::remove_const_t<T>;
+
+  T* data = nullptr;
+  shape<Rank> extents;
+  shape<Rank> strides;  ///< in elements
+
+  view() = default;
+  LOCKSTEP_FN view(T* d, shape<Rank> const& e) : data(d), extents(e), strides(row_major_strides(e)) {}
+  LOCKSTEP_FN view(T* d, shape<Rank> const& e, shape<Rank> const& s) : data(d), extents(e), strides(s) {}
+  LOCKSTEP_FN operator view<T const, Rank>() const requires(!std::is_const_v<T>) { return {data, extents, strides}; }
+
+  LOCKSTEP_FN index extent(std::size_t axis) const { return extents[axis]; }
+  LOCKSTEP_FN std::size_t size() const { return extents.size(); }
+  LOCKSTEP_FN T& operator[](index i) const requires(Rank == 1) { return data[i * strides[0]]; }
+
+  template <class... Indices>
+  requires(sizeof...(Indices) == Rank) LOCKSTEP_FN T& operator()(Indices... indices) const {
+    index offset = 0;
+    std::size_t axis = 0;
+    ((offset += static_cast<index>(indices) * strides[axis++]), ...);
+    return data[offset];
+  }
+};
+
+}  // namespace lockstep

@@ -1,0 +1,88 @@
+// map on CPU threads: writes an evaluator's values into memory, or several evaluators' in one pass.
+#pragma once
+
+#include "../../array/view.hpp"
+#include "rows.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// One output of a pass: where to and from what.
+template <class T, std::size_t R, class Evaluator>
+struct output {
+  view<T, R> target;
+  Evaluator evaluator;
+};
+
+/// Writes one output by ranges of the row-major index.
+template <class T, std::size_t R, class Evaluator>
+class writer {
+ public:
+  writer(output<T, R, Evaluator> const& out, bool past_caches)
+      : target_(out.target),
+        reader_(out.evaluator, out.target.extents),
+        dense_(target_.strides == row_major_strides(target_.extents)),
+        streams_(past_caches && dense_ && target_.size() * sizeof(T) >= stream_from_bytes) {}
+
+  void write(index first, index last) const {
+    if (streams_)
+      write_past_caches(first, last);
+    else if (dense_)
+      reader_.read(first, last, target_.data + first);
+    else
+      write_rows(first, last);
+  }
+  bool streams() const { return streams_; }
+
+ private:
+  void write_past_caches(index first, index last) const {
+    alignas(64) T buffer[buffer_length];
+    for (index at = first; at < last; at += buffer_length) {
+      index const end = std::min(last, at + buffer_length);
+      reader_.read(at, end, buffer);
+      stream_copy(target_.data + at, buffer, static_cast<std::size_t>(end - at) * sizeof(T));
+    }
+    stream_fence();
+  }
+  void write_rows(index first, index last) const {
+    for_each_row_part(target_.extents, first, last, [&](coordinates<R> c, index begin, index end) {
+      T* row = target_.data;
+      for (std::size_t axis = 0; axis + 1 < R; ++axis) row += c[axis] * target_.strides[axis];
+      index const stride = R == 0 ? 1 : target_.strides[R == 0 ? 0 : R - 1];
+      if (stride == 1) return reader_.read_row(c, begin, end, row + begin);
+      T buffer[buffer_length];
+      for (index at = begin; at < end; at += buffer_length) {
+        index const stop = std::min(end, at + buffer_length);
+        reader_.read_row(c, at, stop, buffer);
+        for (index j = at; j < stop; ++j) row[j * stride] = buffer[j - at];
+      }
+    });
+  }
+
+  view<T, R> target_;
+  reader<Evaluator, R> reader_;
+  bool dense_, streams_;
+};
+
+/// Evaluates every output, all of one shape, in one parallel pass: block by block, so that what they share is read from
+/// memory once. `past_caches` allows large outputs to bypass the caches; not when an input is overwritten in place.
+template <class... Ts, std::size_t... Rs, class... Evaluators>
+void store(device const& where, bool past_caches, output<Ts, Rs, Evaluators> const&... outputs) {
+  auto const pass = [&](auto const&... writers) {
+    index const total = static_cast<index>(std::max({outputs.target.size()...}));
+    parallel_ranges(where, total, buffer_length, serial_below, [&](index first, index last) {
+      if constexpr (sizeof...(writers) == 1) {
+        (writers.write(first, last), ...);
+      } else {
+        for (index at = first; at < last; at += buffer_length)
+          (writers.write(at, std::min(last, at + buffer_length)), ...);
+      }
+    });
+  };
+  pass(writer<Ts, Rs, Evaluators>(outputs, past_caches)...);
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

@@ -1,0 +1,133 @@
+// reduce on CPU threads. The order of combination is fixed by tiles counted from the first element, so that the bits of
+// the result depend neither on the number of threads nor on how the expression is read.
+#pragma once
+
+#include <tuple>
+#include <vector>
+
+#include "../../algorithm/reducers.hpp"
+#include "rows.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// Reducers that look for a place keep the tile where the best value is; the place within it is found at the end.
+template <class Reducer>
+concept positional = requires {
+  typename Reducer::value_reducer;
+};
+
+/// Combines `count` > 0 values of one tile: on `lanes` lanes, then in a binary tree over the lanes.
+template <class Reducer, class Row>
+auto reduce_tile(Reducer const& reducer, Row row, index first, index count) {
+  using accumulator = typename Reducer::accumulator;
+  if constexpr (!Reducer::commutative) {
+    accumulator all = reducer.lift(row[first]);
+    for (index i = first + 1; i < first + count; ++i) all = reducer.combine(all, reducer.lift(row[i]));
+    return all;
+  } else {
+    accumulator lane[lanes];
+    index const used = std::min(count, lanes);
+    for (index l = 0; l < used; ++l) lane[l] = reducer.lift(row[first + l]);
+    index i = lanes;
+    for (; i + lanes <= count; i += lanes)
+      for (index l = 0; l < lanes; ++l) lane[l] = reducer.combine(lane[l], reducer.lift(row[first + i + l]));
+    for (index l = 0; i + l < count; ++l) lane[l] = reducer.combine(lane[l], reducer.lift(row[first + i + l]));
+    for (index width = lanes / 2; width > 0; width /= 2)
+      for (index l = 0; l < width; ++l)
+        if (l + width < used) lane[l] = reducer.combine(lane[l], lane[l + width]);
+    return lane[0];
+  }
+}
+template <positional Reducer, class Row>
+auto reduce_tile(Reducer const&, Row row, index first, index count) {
+  return typename Reducer::accumulator{reduce_tile(typename Reducer::value_reducer{}, row, first, count), first};
+}
+
+/// Combines partial results in a binary tree fixed by their number; they are overwritten.
+template <class Reducer, class A>
+A combine_tree(Reducer const& reducer, A* partial, index count) {
+  for (index width = 1; width < count; width *= 2)
+    for (index i = 0; i + width < count; i += 2 * width) partial[i] = reducer.combine(partial[i], partial[i + width]);
+  return partial[0];
+}
+
+/// One reduction of a pass.
+template <class Reducer, class Evaluator>
+struct reduction_part {
+  Reducer reducer;
+  Evaluator evaluator;
+};
+
+/// One reduction of a pass while it runs: reads tiles, keeps a partial result per tile.
+template <class Reducer, class Evaluator, std::size_t R>
+class tile_reducer {
+ public:
+  using accumulator = typename Reducer::accumulator;
+  using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
+
+  tile_reducer(reduction_part<Reducer, Evaluator> const& part, shape<R> const& extents)
+      : reducer_(part.reducer),
+        reader_(part.evaluator, extents),
+        total_(static_cast<index>(extents.size())),
+        partial_(new accumulator[static_cast<std::size_t>((total_ + tile - 1) / tile)]) {}
+
+  void run(index tile_number) const {
+    index const first = tile_number * tile, count = std::min(tile, total_ - first);
+    if constexpr (R == 1)
+      if (reader_.one_fast_row()) {
+        partial_[tile_number] = reduce_tile(reducer_, reader_.fast_row(), first, count);
+        return;
+      }
+    value buffer[tile];
+    reader_.read(first, first + count, buffer);
+    auto found = reduce_tile(reducer_, pointer_row<value>{buffer}, 0, count);
+    if constexpr (positional<Reducer>) found.at = first;
+    partial_[tile_number] = found;
+  }
+
+  auto result() const {
+    auto all = combine_tree(reducer_, partial_.get(), (total_ + tile - 1) / tile);
+    if constexpr (positional<Reducer>) all.at += place_in_tile(all);
+    return reducer_.finish(all, total_);
+  }
+
+ private:
+  index place_in_tile(accumulator const& best) const {
+    index const count = std::min(tile, total_ - best.at);
+    value buffer[tile];
+    reader_.read(best.at, best.at + count, buffer);
+    index place = 0;
+    while (place + 1 < count && !Reducer::same(buffer[place], best.value)) ++place;
+    return place;
+  }
+
+  Reducer reducer_;
+  reader<Evaluator, R> reader_;
+  index total_;
+  std::unique_ptr<accumulator[]> partial_;
+};
+
+/// Reduces every part over the same index space, which must not be empty, in one parallel pass: tile by tile, so that
+/// what the parts share is read from memory once. Writes one result each.
+template <std::size_t R, class... Reducers, class... Evaluators, class... Results>
+void reduce(device const& where, shape<R> const& extents,
+            std::tuple<reduction_part<Reducers, Evaluators>...> const& parts, Results*... results) {
+  std::apply(
+      [&](auto const&... part) {
+        auto const pass = [&](auto const&... running) {
+          index const tiles = (static_cast<index>(extents.size()) + tile - 1) / tile;
+          parallel_ranges(where, tiles, 1, serial_below / tile, [&](index first, index last) {
+            for (index t = first; t < last; ++t) (running.run(t), ...);
+          });
+          ((*results = static_cast<Results>(running.result())), ...);
+        };
+        pass(tile_reducer<Reducers, Evaluators, R>(part, extents)...);
+      },
+      parts);
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

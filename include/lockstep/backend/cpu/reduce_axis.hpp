@@ -1,0 +1,139 @@
+// Reductions along one axis on CPU threads, whichever axis it is, without transposing. As for whole reductions, the
+// order of combination is fixed by the shape alone.
+#pragma once
+
+#include "reduce.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// An index space as (outer, length, inner): the axis to reduce and what lies before and behind it.
+struct axis_split {
+  index outer = 1, length = 1, inner = 1;
+
+  template <std::size_t R>
+  axis_split(shape<R> const& extents, std::size_t axis) : length(extents[axis]) {
+    for (std::size_t a = 0; a < axis; ++a) outer *= extents[a];
+    for (std::size_t a = axis + 1; a < R; ++a) inner *= extents[a];
+  }
+};
+
+/// Lines along the axis that are combined one after the other before the tree begins, where the axis is not the last.
+inline constexpr index lines_per_block = 64;
+
+/// The accumulator of one value at index `at` along the axis.
+template <class Reducer, class V>
+auto lift_at(Reducer const& reducer, V value, index at) {
+  if constexpr (positional<Reducer>)
+    return typename Reducer::accumulator{value, at};
+  else
+    return reducer.lift(value);
+}
+
+/// Reads values at [first, first + count) of the row-major index: from one fast row where there is one, through a
+/// buffer otherwise. Calls f(row, offset), where row[offset + i] is value i.
+template <class Evaluator, std::size_t R, class F>
+void with_values(reader<Evaluator, R> const& from, index first, index count, F&& f) {
+  using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
+  if constexpr (R == 1)
+    if (from.one_fast_row()) return f(from.fast_row(), first);
+  value buffer[tile];
+  from.read(first, first + count, buffer);
+  f(pointer_row<value>{buffer}, index{0});
+}
+
+/// Part of one row along the last axis.
+template <class Reducer, class Row>
+auto reduce_part_of_row(Reducer const& reducer, Row row, index offset, index at, index count) {
+  if constexpr (positional<Reducer>) {
+    auto best = lift_at(reducer, row[offset], at);
+    for (index i = 1; i < count; ++i) best = reducer.combine(best, lift_at(reducer, row[offset + i], at + i));
+    return best;
+  } else {
+    return reduce_tile(reducer, row, offset, count);
+  }
+}
+
+template <class Reducer, class Evaluator, std::size_t R, class Result>
+void reduce_last_axis(device const& where, axis_split const& split, Reducer const& reducer,
+                      reader<Evaluator, R> const& from, Result* results) {
+  using accumulator = typename Reducer::accumulator;
+  index const tiles = (split.length + tile - 1) / tile;
+  std::unique_ptr<accumulator[]> partial(new accumulator[static_cast<std::size_t>(split.outer * tiles)]);
+  index const serial = std::max<index>(1, serial_below / std::min(split.length, tile));
+  parallel_ranges(where, split.outer * tiles, 1, serial, [&](index begin, index end) {
+    for (index unit = begin; unit < end; ++unit) {
+      index const at = unit % tiles * tile, count = std::min(tile, split.length - at);
+      with_values(from, unit / tiles * split.length + at, count,
+                  [&](auto row, index offset) { partial[unit] = reduce_part_of_row(reducer, row, offset, at, count); });
+    }
+  });
+  parallel_ranges(where, split.outer, 1, serial_below, [&](index begin, index end) {
+    for (index o = begin; o < end; ++o)
+      results[o] = static_cast<Result>(reducer.finish(combine_tree(reducer, &partial[o * tiles], tiles), split.length));
+  });
+}
+
+/// Lines [begin, end) of one outer index, columns [first, first + count), combined into `into`.
+template <class Reducer, class Evaluator, std::size_t R, class A>
+void reduce_lines(axis_split const& split, Reducer const& reducer, reader<Evaluator, R> const& from, index outer,
+                  index begin, index end, index first, index count, A* into) {
+  for (index line = begin; line < end; ++line)
+    with_values(from, (outer * split.length + line) * split.inner + first, count, [&](auto row, index offset) {
+      if (line == begin) {
+        for (index j = 0; j < count; ++j) into[j] = lift_at(reducer, row[offset + j], line);
+      } else {
+        LOCKSTEP_INDEPENDENT
+        for (index j = 0; j < count; ++j) into[j] = reducer.combine(into[j], lift_at(reducer, row[offset + j], line));
+      }
+    });
+}
+
+template <class Reducer, class Evaluator, std::size_t R, class Result>
+void reduce_other_axis(device const& where, axis_split const& split, Reducer const& reducer,
+                       reader<Evaluator, R> const& from, Result* results) {
+  using accumulator = typename Reducer::accumulator;
+  index const blocks = (split.length + lines_per_block - 1) / lines_per_block;
+  index const pieces = (split.inner + tile - 1) / tile;
+  std::unique_ptr<accumulator[]> partial(new accumulator[static_cast<std::size_t>(split.outer * blocks * split.inner)]);
+  index const unit_work = lines_per_block * std::min(split.inner, tile);
+  parallel_ranges(where, split.outer * blocks * pieces, 1, std::max<index>(1, serial_below / unit_work),
+                  [&](index begin, index end) {
+                    for (index unit = begin; unit < end; ++unit) {
+                      index const first = unit % pieces * tile, block = unit / pieces % blocks;
+                      index const outer = unit / pieces / blocks, line = block * lines_per_block;
+                      reduce_lines(split, reducer, from, outer, line, std::min(split.length, line + lines_per_block),
+                                   first, std::min(tile, split.inner - first),
+                                   &partial[(outer * blocks + block) * split.inner + first]);
+                    }
+                  });
+  parallel_ranges(where, split.outer * split.inner, tile, serial_below, [&](index begin, index end) {
+    for (index width = 1; width < blocks; width *= 2)
+      for (index b = 0; b + width < blocks; b += 2 * width)
+        for (index i = begin; i < end; ++i) {
+          accumulator* const left = &partial[(i / split.inner * blocks + b) * split.inner + i % split.inner];
+          *left = reducer.combine(*left, left[width * split.inner]);
+        }
+    for (index i = begin; i < end; ++i)
+      results[i] = static_cast<Result>(
+          reducer.finish(partial[i / split.inner * blocks * split.inner + i % split.inner], split.length));
+  });
+}
+
+/// Reduces along `axis`, which must not be empty; results are dense, in row-major order of the other axes. `from` reads
+/// the index space in its row-major order, in any rank.
+template <std::size_t R, class Reducer, std::size_t ReadRank, class Evaluator, class Result>
+void reduce_axis(device const& where, shape<R> const& extents, std::size_t axis, shape<ReadRank> const& read_extents,
+                 reduction_part<Reducer, Evaluator> const& part, Result* results) {
+  axis_split const split(extents, axis);
+  reader<Evaluator, ReadRank> const from(part.evaluator, read_extents);
+  if (split.inner == 1)
+    reduce_last_axis(where, split, part.reducer, from, results);
+  else
+    reduce_other_axis(where, split, part.reducer, from, results);
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

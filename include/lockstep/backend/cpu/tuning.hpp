@@ -1,0 +1,32 @@
+// Sizes that the CPU backend's loops use. Those that shape results never depend on the number of threads.
+#pragma once
+
+#include "../../core/config.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// Elements of one reduction tile, and partial results kept side by side within it: these fix the order of every
+/// floating-point sum.
+inline constexpr index tile = 4096;
+inline constexpr index lanes = 32;
+
+/// Elements of one block of a scan; fixes the order of floating-point prefix sums. Two of them stay in an L2 cache.
+inline constexpr index scan_block = 16384;
+
+/// Loops of fewer elements run in the caller: below this, waking a thread costs more than it brings.
+inline constexpr index serial_below = 32768;
+
+/// Parallel loops are cut into this many pieces per thread, so that a thread that was held up delays little.
+inline constexpr index pieces_per_thread = 4;
+
+/// Outputs of at least this many bytes are written past the caches, which saves reading them first.
+inline constexpr std::size_t stream_from_bytes = std::size_t{24} << 20;
+
+/// Elements evaluated at a time into a buffer in the L1 cache before they are written past the caches.
+inline constexpr index buffer_length = 1024;
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

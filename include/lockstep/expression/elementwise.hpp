@@ -1,0 +1,232 @@
+// elementwise: a function applied to the elements of its operands, broadcast against each other.
+#pragma once
+
+#include <algorithm>
+
+#include "window.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// A flat list of values by position; usable in kernels, which std::tuple is not everywhere.
+template <std::size_t I, class T>
+struct slot {
+  T value;
+};
+template <class Indices, class... Ts>
+struct slots_base;
+template <std::size_t... I, class... Ts>
+struct slots_base<std::index_sequence<I...>, Ts...> : slot<I, Ts>... {};
+template <class... Ts>
+struct slots : slots_base<std::index_sequence_for<Ts...>, Ts...> {
+  static constexpr std::size_t count = sizeof...(Ts);
+};
+template <class... Ts>
+LOCKSTEP_INLINE slots<Ts...> make_slots(Ts... values) {
+  return {{{std::move(values)}...}};
+}
+template <std::size_t I, class T>
+LOCKSTEP_INLINE T const& get(slot<I, T> const& s) {
+  return s.value;
+}
+
+/// Calls f(operand...) with every value in the list.
+template <class F, class... Ts>
+LOCKSTEP_INLINE decltype(auto) unpack(F&& f, slots<Ts...> const& list) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) { return f(get<I>(list)...); }
+  (std::index_sequence_for<Ts...>{});
+}
+
+template <class F, class... Rows>
+struct elementwise_row {
+  [[no_unique_address]] F function;
+  slots<Rows...> rows;
+
+  LOCKSTEP_INLINE auto operator[](index j) const { return call(j, std::index_sequence_for<Rows...>{}); }
+
+ private:
+  template <std::size_t... I>
+  LOCKSTEP_INLINE auto call(index j, std::index_sequence<I...>) const {
+    return function(get<I>(rows)[j]...);
+  }
+};
+
+template <std::size_t R, class F, class... Evaluators>
+struct elementwise_evaluator {
+  [[no_unique_address]] F function;
+  slots<Evaluators...> operands;
+  using positions = std::index_sequence_for<Evaluators...>;
+
+  LOCKSTEP_INLINE auto at(coordinates<R> const& c) const { return at(c, positions{}); }
+  LOCKSTEP_INLINE bool unit() const { return unit(positions{}); }
+  LOCKSTEP_INLINE interval interior(index n) const { return interior(n, positions{}); }
+  LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return row(c, positions{}); }
+
+ private:
+  template <std::size_t... I>
+  LOCKSTEP_INLINE auto at(coordinates<R> const& c, std::index_sequence<I...>) const {
+    return function(get<I>(operands).at(c)...);
+  }
+  template <std::size_t... I>
+  LOCKSTEP_INLINE bool unit(std::index_sequence<I...>) const {
+    return (get<I>(operands).unit() && ...);
+  }
+  template <std::size_t... I>
+  LOCKSTEP_INLINE interval interior(index n, std::index_sequence<I...>) const {
+    interval all{0, n};
+    ((all = intersection(all, get<I>(operands).interior(n))), ...);
+    return all;
+  }
+  template <std::size_t... I>
+  LOCKSTEP_INLINE auto row(coordinates<R> const& c, std::index_sequence<I...>) const {
+    return elementwise_row<F, decltype(get<I>(operands).row(c))...>{function, make_slots(get<I>(operands).row(c)...)};
+  }
+};
+
+template <class E>
+concept can_flatten = requires(E const& e) {
+  e.flatten();
+};
+
+/// f(e...) for every index of the operands' common shape.
+template <class F, class... Es>
+struct elementwise
+    : node_base<elementwise<F, Es...>, std::remove_cvref_t<std::invoke_result_t<F const&, value_t<Es>...>>,
+                std::max({rank_v<Es>...})> {
+  static constexpr std::size_t Rank = std::max({rank_v<Es>...});
+
+  [[no_unique_address]] F function;
+  slots<Es...> operands;
+  lockstep::shape<Rank> extents;
+
+  /// Throws shape_error, naming the shapes and the expression, when the operands do not broadcast.
+  elementwise(F f, Es... es) : function(std::move(f)), operands(make_slots(std::move(es)...)) {
+    for (std::size_t axis = 0; axis < Rank; ++axis) extents[axis] = 1;
+    bool const good = unpack([&](auto const&... e) { return (broadcast_into(extents, e.shape()) && ...); }, operands);
+    if (!good) throw shape_error(mismatch());
+  }
+
+  lockstep::shape<Rank> const& shape() const { return extents; }
+
+  template <class Visitor>
+  void visit(Visitor&& visitor, bool pointwise = true) const {
+    unpack([&](auto const&... e) { (e.visit(visitor, pointwise), ...); }, operands);
+  }
+  void describe(std::string& text) const {
+    if constexpr (requires { F::infix; } && sizeof...(Es) == 2) {
+      text += "(";
+      get<0>(operands).describe(text);
+      text += std::string(" ") + F::infix + " ";
+      get<1>(operands).describe(text);
+    } else {
+      if constexpr (requires { F::name; })
+        text += F::name;
+      else
+        text += "map";
+      char const* separator = "(";
+      unpack([&](auto const&... e) { ((text += separator, separator = ", ", e.describe(text)), ...); }, operands);
+    }
+    text += ")";
+  }
+
+  bool is_flat(lockstep::shape<Rank> const& target) const requires(can_flatten<Es>&&...) {
+    return unpack([&](auto const&... e) { return (flat_beside(e, target) && ...); }, operands);
+  }
+  auto flatten() const requires(can_flatten<Es>&&...) {
+    return unpack([&](auto const&... e) { return elementwise<F, decltype(e.flatten())...>(function, e.flatten()...); },
+                  operands);
+  }
+  template <std::size_t R>
+  auto lower(lowering& context, lockstep::shape<R> const& target) const {
+    return unpack(
+        [&](auto const&... e) {
+          return elementwise_evaluator<R, F, decltype(e.lower(context, target))...>{function,
+                                                                                    {{{e.lower(context, target)}...}}};
+        },
+        operands);
+  }
+
+ private:
+  template <class E>
+  static bool flat_beside(E const& e, lockstep::shape<Rank> const& target) {
+    if constexpr (rank_v<E> == 0)
+      return true;
+    else if constexpr (rank_v<E> == Rank)
+      return e.is_flat(target);
+    else
+      return false;
+  }
+  std::string mismatch() const {
+    std::string shapes;
+    unpack([&](auto const&... e) { ((shapes += (shapes.empty() ? "" : " and ") + to_string(e.shape())), ...); },
+           operands);
+    std::string text;
+    describe(text);
+    return text + ": found the shapes " + shapes + ", expected extents that are equal or 1, aligned at the last axis";
+  }
+};
+
+/// A scalar beside an expression of values T takes the type T, unless that would lose its kind: an integer array beside
+/// 0.5 is a double expression, a float array beside 0.5 stays float.
+template <class T, scalar S>
+constexpr auto scalar_for(S value) {
+  if constexpr (std::is_arithmetic_v<T> && !(std::is_floating_point_v<S> && std::is_integral_v<T>)&&!(
+                                               std::is_same_v<T, bool> && !std::is_same_v<S, bool>))
+    return static_cast<T>(value);
+  else
+    return value;
+}
+
+template <class E>
+concept operand = expression<E> || scalar<E>;
+
+/// Operands of an element-wise operation: expressions and scalars, at least one of them an expression.
+template <class... Es>
+concept operands_of_elementwise = (operand<Es> && ...) && (expression<Es> || ...);
+
+/// The value type that scalars adapt to: that of the first expression.
+template <class First, class... Rest>
+struct leading_value : leading_value<Rest...> {};
+template <expression First, class... Rest>
+struct leading_value<First, Rest...> {
+  using type = value_t<First>;
+};
+
+template <class Leading, class E>
+auto operand_node(E&& e) {
+  if constexpr (scalar<E>) {
+    auto const value = scalar_for<Leading>(e);
+    return constant<std::remove_cvref_t<decltype(value)>>(value);
+  } else {
+    return as_node(std::forward<E>(e));
+  }
+}
+
+template <class E>
+struct value_or_self_of {
+  using type = E;
+};
+template <expression E>
+struct value_or_self_of<E> {
+  using type = value_t<E>;
+};
+/// The value type of an expression; a scalar's own type.
+template <class E>
+using value_or_self = typename value_or_self_of<std::remove_cvref_t<E>>::type;
+
+/// The node that applies `f` to the elements of nodes.
+template <class F, node... Es>
+auto apply_nodes(F f, Es... es) {
+  return elementwise<F, Es...>(std::move(f), std::move(es)...);
+}
+
+/// The node that applies `f` to the elements of expressions and scalars.
+template <class F, class... Es>
+requires operands_of_elementwise<Es...>
+auto apply_elementwise(F f, Es&&... es) {
+  using leading = typename leading_value<std::remove_cvref_t<Es>...>::type;
+  return apply_nodes(std::move(f), operand_node<leading>(std::forward<Es>(es))...);
+}
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

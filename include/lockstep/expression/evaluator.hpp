@@ -1,0 +1,103 @@
+// Evaluators: what a tree is lowered to. Trivially copyable, free of handles, usable inside kernels.
+//
+// An evaluator of rank R gives its values in two ways:
+//   at(c)       the value at the coordinates c: any strides, broadcasts and neighbors (what GPU threads call);
+//   row(c)[j]   the values along the last axis of the row that holds c, j counted from the row's start: cheap to set up
+//               and vectorizable (what CPU loops call). Right for j in interior(n), and only when unit() holds.
+#pragma once
+
+#include "../core/shape.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// A position in an index space of rank R.
+template <std::size_t R>
+using coordinates = shape<R>;
+
+/// Part [begin, end) of a row.
+struct interval {
+  index begin, end;
+};
+
+LOCKSTEP_INLINE constexpr interval intersection(interval a, interval b) {
+  return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
+}
+
+template <class T>
+struct pointer_row {
+  T const* data;
+  LOCKSTEP_INLINE T operator[](index j) const { return data[j]; }
+};
+
+template <class T>
+struct constant_row {
+  T value;
+  LOCKSTEP_INLINE T operator[](index) const { return value; }
+};
+
+/// Strided memory; axes along which it repeats have stride 0.
+template <class T, std::size_t R>
+struct memory_evaluator {
+  T const* data;
+  shape<R> strides;
+
+  LOCKSTEP_INLINE T at(coordinates<R> const& c) const { return data[offset(c)]; }
+  LOCKSTEP_INLINE bool unit() const { return R == 0 || strides[R - 1] == 1; }
+  LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
+  LOCKSTEP_INLINE pointer_row<T> row(coordinates<R> c) const {
+    if constexpr (R > 0) c[R - 1] = 0;
+    return {data + offset(c)};
+  }
+
+ private:
+  LOCKSTEP_INLINE index offset(coordinates<R> const& c) const {
+    index sum = 0;
+    for (std::size_t axis = 0; axis < R; ++axis) sum += c[axis] * strides[axis];
+    return sum;
+  }
+};
+
+/// One value in memory, the same for every index: read when the row begins, so a GPU never sends it to the host.
+template <class T, std::size_t R>
+struct shared_value_evaluator {
+  T const* data;
+
+  LOCKSTEP_INLINE T at(coordinates<R> const&) const { return *data; }
+  LOCKSTEP_INLINE bool unit() const { return true; }
+  LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
+  LOCKSTEP_INLINE constant_row<T> row(coordinates<R> const&) const { return {*data}; }
+};
+
+template <class T, std::size_t R>
+struct constant_evaluator {
+  T value;
+
+  LOCKSTEP_INLINE T at(coordinates<R> const&) const { return value; }
+  LOCKSTEP_INLINE bool unit() const { return true; }
+  LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
+  LOCKSTEP_INLINE constant_row<T> row(coordinates<R> const&) const { return {value}; }
+};
+
+/// Places an evaluator of an index space of rank r and its own extents into a larger one, repeating it.
+template <class Evaluator, std::size_t r, std::size_t R>
+struct repeated_evaluator {
+  Evaluator inner;
+  shape<r> extents;
+  index row_length;
+
+  LOCKSTEP_INLINE auto at(coordinates<R> const& c) const { return inner.at(inside(c)); }
+  LOCKSTEP_INLINE bool unit() const { return r > 0 && extents[r - 1] == row_length && inner.unit(); }
+  LOCKSTEP_INLINE interval interior(index n) const { return inner.interior(n); }
+  LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return inner.row(inside(c)); }
+
+ private:
+  LOCKSTEP_INLINE coordinates<r> inside(coordinates<R> const& c) const {
+    coordinates<r> own;
+    for (std::size_t axis = 0; axis < r; ++axis) own[axis] = extents[axis] == 1 ? 0 : c[R - r + axis];
+    return own;
+  }
+};
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

@@ -1,0 +1,13 @@
+// lockstep: everything but the layer set (nn.hpp) and the benchmark harness.
+#pragma once
+
+#include "algorithm/explain.hpp"
+#include "algorithm/fuse.hpp"
+#include "algorithm/map.hpp"
+#include "algorithm/reduce.hpp"
+#include "algorithm/scan.hpp"
+#include "array/array.hpp"
+#include "array/factories.hpp"
+#include "device/device.hpp"
+#include "expression/functions.hpp"
+#include "expression/views.hpp"
