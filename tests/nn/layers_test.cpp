@@ -3,6 +3,7 @@
 
 #include "reference.hpp"
 
+namespace layer_tests {
 namespace nn = lockstep::nn;
 using lockstep::index;
 
@@ -122,3 +123,5 @@ TEST_CASE("the gradient in float is the gradient in double, rounded") {
     CHECK(std::sqrt(difference) <= 1e-4 * std::sqrt(size));
   });
 }
+
+}  // namespace layer_tests

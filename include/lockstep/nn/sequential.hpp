@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <vector>
 
 #include "initialize.hpp"
@@ -12,27 +13,48 @@
 namespace lockstep::nn {
 inline namespace LOCKSTEP_COMPILER {
 
-template <class... Layers>
-class sequential {
-  static_assert(sizeof...(Layers) < 0, "sequential: the first layer must be nn::input");
+/// What a layer type must say about itself at least.
+template <class Layer>
+concept layer = requires(extents in) {
+  { Layer::output(in) } -> std::same_as<extents>;
+  { Layer::name() } -> std::convertible_to<std::string>;
+  Layer::applies_relu;
 };
+
+/// The network that `Layers` make, or, where they are refused, a stand-in that compiles, so that the reason is the only
+/// error.
+template <bool Accepted, class Input, class... Layers>
+struct network_choice {
+  using plan = network_plan<Input, Layers...>;
+  template <class T>
+  using with = network<T, Input, Layers...>;
+};
+template <class Input, class... Layers>
+struct network_choice<false, Input, Layers...> : network_choice<true, input<1>, relu> {};
+
+template <class... Layers>
+class sequential;
 
 /// A network: nn::input, then layers. It owns the parameters; the arithmetic is in static functions that take them as
 /// an argument, so that replicas share one code. Layers are counted from 0, the input not counted.
 template <index... Extents, class... Layers>
 class sequential<input<Extents...>, Layers...> {
-  static_assert(sizeof...(Layers) > 0, "sequential: needs layers after nn::input");
-  static_assert(!(is_input<Layers> || ...), "sequential: nn::input can only be the first layer");
-  using plan = network_plan<input<Extents...>, Layers...>;
+  static constexpr bool has_layers = sizeof...(Layers) > 0, input_again = (is_input<Layers> || ...);
+  static constexpr bool all_layers = ((layer<Layers> || is_input<Layers>)&&...);
+  static_assert(has_layers, "sequential: needs layers after nn::input");
+  static_assert(!input_again, "sequential: nn::input can only be the first layer");
+  static_assert(all_layers, "sequential: nn::input must be followed by layers, found a type that is none");
+  using choice = network_choice<has_layers && !input_again && all_layers, input<Extents...>, Layers...>;
+  using plan = typename choice::plan;
 
  public:
   /// The same network with elements of type T (double for checks).
   template <class T>
-  using with = network<T, input<Extents...>, Layers...>;
+  using with = typename choice::template with<T>;
   using evaluator = with<float>;
   using workspace = typename evaluator::workspace;
 
-  static constexpr std::size_t layer_count = sizeof...(Layers);
+  static constexpr std::size_t layer_count = plan::layer_count;
   static constexpr std::size_t parameter_count = plan::parameter_count;
   static constexpr auto input_shape = as_shape<plan::shapes.front()>();
   static constexpr auto output_shape = as_shape<plan::shapes.back()>();
@@ -97,6 +119,13 @@ class sequential<input<Extents...>, Layers...> {
   }
 
   std::vector<float> parameters_;
+};
+
+/// Without nn::input in front it is no network; this only says so.
+template <class... Layers>
+class sequential : public sequential<input<1>, relu> {
+  static_assert(sizeof...(Layers) < 0, "sequential: the first layer must be nn::input");
+  using sequential<input<1>, relu>::sequential;
 };
 
 }  // namespace LOCKSTEP_COMPILER

@@ -37,7 +37,8 @@ struct conv2d {
     return true;
   }
   static constexpr extents output(extents in) {
-    return {Padding::output(in.height, Kernel, Stride), Padding::output(in.width, Kernel, Stride), Filters, false};
+    index const step = std::max<index>(Stride, 1);
+    return {Padding::output(in.height, Kernel, step), Padding::output(in.width, Kernel, step), Filters, false};
   }
   static constexpr index taps(extents in) { return Kernel * Kernel * in.channels; }
   static constexpr index weights(extents in) { return taps(in) * Filters; }

@@ -12,15 +12,18 @@ inline namespace LOCKSTEP_COMPILER {
 template <index Window>
 struct max_pool2d : without_parameters {
   static_assert(Window >= 1 && Window <= 16, "max_pool2d: the window must be from 1 to 16 pixels wide");
+  static constexpr index step = std::max<index>(Window, 1);  // so that a refused window is the only error
 
   template <extents In>
   static constexpr bool accepts() {
     static_assert(!In.flat, "max_pool2d: its input must be an image, but a layer before it made it flat");
-    static_assert(In.flat || (In.height % Window == 0 && In.width % Window == 0),
+    static_assert(In.flat || (In.height % step == 0 && In.width % step == 0),
                   "max_pool2d: its window must divide the height and the width of its input");
     return true;
   }
-  static constexpr extents output(extents in) { return {in.height / Window, in.width / Window, in.channels, false}; }
+  static constexpr extents output(extents in) {
+    return in.flat ? in : extents{in.height / step, in.width / step, in.channels, false};
+  }
   static std::string name() { return "max_pool2d<" + std::to_string(Window) + ">"; }
 
   /// Evaluates a pool that does not follow a convolution.

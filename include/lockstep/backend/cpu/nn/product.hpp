@@ -56,7 +56,7 @@ template <class T>
 void multiply(index rows, index columns, index depth, strided_matrix<T> const& a, strided_matrix<T> const& b, T* c,
               index c_row, finish<T> const& end) {
   alignas(64) T panel[panel_depth<T> * panel_columns<T>];
-  for (index first = 0; first < depth; first += panel_depth<T>) {
+  for (index first = 0; first == 0 || first < depth; first += panel_depth<T>) {  // once at least: no products are 0
     index const length = std::min(panel_depth<T>, depth - first);
     walk const products{1, length, 0, a.column, 0, panel_columns<T>};
     for (index column = 0; column < columns; column += panel_columns<T>) {
