@@ -122,16 +122,16 @@ void assign_into(Target const& where, E const& e, view<T, Rank> const& target) {
 
 /// A rank-0 expression beside a target with axes fills the target.
 template <std::size_t Rank, node E>
-auto spread_over(E const& e, shape<Rank> const& target) {
+decltype(auto) spread_over(E const& e, shape<Rank> const& target) {
   if constexpr (rank_v<E> == 0 && Rank > 0)
     return broadcast_of(e, target);
   else
-    return e;
+    return (e);
 }
 
 template <class T, std::size_t Rank, expression E>
 void assign_expression(array<T, Rank>& target, E const& expression) {
-  auto const e = as_node(expression);
+  auto const& e = borrow_node(expression);
   if (target.has_storage())
     assign_into(target.device(), spread_over(e, target.shape()), target.view());
   else if constexpr (rank_v<E> == Rank)
@@ -142,16 +142,16 @@ void assign_expression(array<T, Rank>& target, E const& expression) {
 template <class T, std::size_t Rank, layout Layout, expression E>
 void assign_expression(window<T, Rank, Layout> const& target, E const& expression) {
   static_assert(!std::is_const_v<T>, "a window of a const array cannot be assigned to");
-  assign_into(target.device(), spread_over(as_node(expression), target.shape()), target.elements);
+  assign_into(target.device(), spread_over(borrow_node(expression), target.shape()), target.elements);
 }
 
 template <class E>
 auto evaluate_to_host(E const& e) {
-  return evaluate_to_array<value_t<E>>(as_node(e)).to_host();
+  return evaluate_to_array<value_t<E>>(borrow_node(e)).to_host();
 }
 template <class E>
 value_t<E> evaluate_to_value(E const& e) {
-  return evaluate_to_array<value_t<E>>(as_node(e));
+  return evaluate_to_array<value_t<E>>(borrow_node(e));
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -29,7 +29,7 @@ struct leaf_info {
 
 /// What lowering needs and leaves behind: the device that will run, and what must live until it has run.
 struct lowering {
-  device where;
+  device const& where;
   std::vector<std::shared_ptr<storage>> temporaries;
 };
 

@@ -186,5 +186,15 @@ std::remove_cvref_t<E> as_node(E&& e) {
   return std::forward<E>(e);
 }
 
+/// The same for expressions that are only read now: nodes are not copied, so no count is touched.
+template <class T, std::size_t Rank>
+auto borrow_node(array<T, Rank> const& a) {
+  return make_window<compilation>(a);
+}
+template <node E>
+E const& borrow_node(E const& e) {
+  return e;
+}
+
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

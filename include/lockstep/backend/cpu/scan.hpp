@@ -25,38 +25,41 @@ template <class T, class Op>
 inline constexpr bool scans_in_registers = std::is_same_v<Op, plus> &&
                                            (sizeof(T) == 4 || sizeof(T) == 8) && std::is_arithmetic_v<T>;
 
-/// values[i] becomes values[0] + ... + values[i], in a tree within each vector and from vector to vector.
+/// values[i] becomes carry + values[0] + ... + values[i], summed in a tree within each vector and from vector to
+/// vector.
 template <class T, std::size_t... L>
-T scan_sums(T* values, index count, std::index_sequence<L...>) {
-  constexpr int width = sizeof...(L);
+T scan_sums(T* values, index count, T carry, std::index_sequence<L...>) {
+  constexpr int width = sizeof...(L),
+                half = vector_bytes == 32 ? width / 2 : width;  // shifts within 16 bytes are cheap
   typedef T vector __attribute__((vector_size(vector_bytes)));
   vector const zero = {};
-  vector carry = {};
+  vector carries = zero + carry;
   index i = 0;
   for (; i + width <= count; i += width) {
     vector v;
     __builtin_memcpy(&v, values + i, sizeof(v));
-    // Lane l takes lane l - step of v, zero where there is none (lanes of `zero` are numbered from `width`).
-    v += __builtin_shufflevector(v, zero, (int(L) < 1 ? width : int(L) - 1)...);
-    v += __builtin_shufflevector(v, zero, (int(L) < 2 ? width : int(L) - 2)...);
-    if constexpr (width > 4) v += __builtin_shufflevector(v, zero, (int(L) < 4 ? width : int(L) - 4)...);
+    // Lane l takes an earlier lane of v, or zero where there is none (lanes of `zero` are numbered from `width`).
+    if constexpr (half > 1) v += __builtin_shufflevector(v, zero, (int(L) % half < 1 ? width + int(L) : int(L) - 1)...);
+    if constexpr (half > 2) v += __builtin_shufflevector(v, zero, (int(L) % half < 2 ? width + int(L) : int(L) - 2)...);
+    if constexpr (half < width) v += __builtin_shufflevector(v, zero, (int(L) < half ? width + int(L) : half - 1)...);
     vector const total = __builtin_shufflevector(v, v, (int(L) * 0 + width - 1)...);
-    v += carry;
-    carry += total;
+    v += carries;
+    carries += total;
     __builtin_memcpy(values + i, &v, sizeof(v));
   }
-  T last = carry[0];
+  T last = carries[0];
   for (; i < count; ++i) values[i] = last = last + values[i];
   return last;
 }
 
-/// Scans in place, inclusively; returns the last value. count > 0.
+/// Scans count > 0 values in place, inclusively, after an optional carry; returns the last value.
 template <class T, class Op>
-T scan_block_values(T* values, index count, Op const& op) {
+T scan_values(T* values, index count, Op const& op, T const* carry) {
   if constexpr (scans_in_registers<T, Op>) {
-    return scan_sums(values, count, std::make_index_sequence<vector_bytes / sizeof(T)>{});
+    return scan_sums(values, count, carry ? *carry : T(0), std::make_index_sequence<vector_bytes / sizeof(T)>{});
   } else {
-    T last = values[0];
+    T last = carry ? static_cast<T>(op(*carry, values[0])) : values[0];
+    values[0] = last;
     for (index i = 1; i < count; ++i) values[i] = last = static_cast<T>(op(last, values[i]));
     return last;
   }
@@ -82,15 +85,17 @@ class prefix_chain {
     links_[block].prefix = prefix;
     links_[block].ready.store(true, std::memory_order_release);
   }
+  bool ready(index block) const { return links_[block].ready.load(std::memory_order_acquire); }
   /// Waits for the prefix of a block. False when another block failed.
   bool wait(index block, T& prefix) const {
-    for (int spins = 0; !links_[block].ready.load(std::memory_order_acquire); ++spins) {
+    for (int spins = 0; !ready(block); ++spins) {
       if (failed_.load(std::memory_order_relaxed)) return false;
       if (spins > 64) sched_yield();
     }
     prefix = links_[block].prefix;
     return true;
   }
+  T const& prefix(index block) const { return links_[block].prefix; }
   void fail() { failed_.store(true); }
 
  private:
@@ -103,63 +108,122 @@ class prefix_chain {
   std::atomic<bool> failed_{false};
 };
 
-/// out[i] = prefix op local[i], or the exclusive form: out[0] = prefix, out[i] = prefix op local[i - 1].
+/// out[i] = prefix op local[i] for i in [0, count), or without a prefix out[i] = local[i].
 template <class T, class Op>
-void apply_prefix(T const* local, index count, scan_rule<T, Op> const& rule, bool has_prefix, T const& prefix, T* out,
-                  bool past_caches) {
-  T buffer[buffer_length];
-  for (index at = 0; at < count; at += buffer_length) {
-    index const n = std::min(buffer_length, count - at);
-    T* const to = past_caches ? buffer : out + at;
-    T const* from = local + at - (rule.inclusive ? 0 : 1);
-    index j = 0;
-    if (!rule.inclusive && at == 0) to[j++] = prefix;
-    if (has_prefix) {
-      LOCKSTEP_INDEPENDENT
-      for (index k = j; k < n; ++k) to[k] = static_cast<T>(rule.op(prefix, from[k]));
-    } else {
-      for (index k = j; k < n; ++k) to[k] = from[k];
-    }
-    if (past_caches) stream_copy(out + at, buffer, static_cast<std::size_t>(n) * sizeof(T));
+void apply_prefix(T const* local, index count, Op const& op, T const* prefix, T* out) {
+  if (prefix) {
+    T const p = *prefix;
+    LOCKSTEP_INDEPENDENT
+    for (index i = 0; i < count; ++i) out[i] = static_cast<T>(op(p, local[i]));
+  } else {
+    std::memcpy(out, local, static_cast<std::size_t>(count) * sizeof(T));
   }
-  if (past_caches) stream_fence();
 }
+
+/// One scan while it runs.
+template <class T, class Op, class Evaluator>
+class scanner {
+ public:
+  scanner(scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target, bool past_caches)
+      : rule_(rule),
+        reader_(evaluator, target.extents),
+        target_(target.data),
+        total_(target.extents[0]),
+        blocks_((total_ + scan_block - 1) / scan_block),
+        past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes),
+        chain_(blocks_) {
+    chain_.publish(0, rule.initial);
+  }
+
+  /// Takes blocks in order until none is left.
+  void work() {
+    std::unique_ptr<T[]> const local(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
+    try {
+      for (index block = chain_.claim(); block < blocks_; block = chain_.claim())
+        if (!(chain_.ready(block) ? finish_at_once(block) : scan_then_finish(block, local.get()))) return;
+    } catch (...) {
+      chain_.fail();
+      throw;
+    }
+  }
+
+ private:
+  // The prefix is known: each piece is read, scanned and written while it is in the L1 cache.
+  bool finish_at_once(index block) {
+    index const first = block * scan_block, last = std::min(total_, first + scan_block);
+    T const prefix = chain_.prefix(block);
+    constexpr index front = sizeof(T) < 64 ? 64 / sizeof(T) : 1;  // the carry lies in a cache line before the values
+    alignas(64) T space[front + buffer_length];
+    T *const local = space + front, carry{};
+    for (index at = first; at < last; at += buffer_length) {
+      index const count = std::min(buffer_length, last - at);
+      local[-1] = carry;
+      reader_.read(at, at + count, local);
+      carry = scan_values(local, count, rule_.op, at > first ? &carry : nullptr);
+      write(local, at, count, at == first, block, prefix);
+    }
+    pass_on(block, prefix, carry);
+    return true;
+  }
+
+  // The prefix is still to come: the block is scanned into a buffer in the L2 cache, then finished from there.
+  bool scan_then_finish(index block, T* local) {
+    index const first = block * scan_block, last = std::min(total_, first + scan_block);
+    T carry{}, prefix{};
+    for (index at = first; at < last; at += buffer_length) {
+      index const count = std::min(buffer_length, last - at);
+      reader_.read(at, at + count, local + (at - first));
+      carry = scan_values(local + (at - first), count, rule_.op, at > first ? &carry : nullptr);
+    }
+    if (!chain_.wait(block, prefix)) return false;
+    pass_on(block, prefix, carry);
+    for (index at = first; at < last; at += buffer_length)
+      write(local + (at - first), at, std::min(buffer_length, last - at), at == first, block, prefix);
+    return true;
+  }
+
+  bool has_prefix(index block) const { return rule_.has_initial || block > 0; }
+
+  void pass_on(index block, T const& prefix, T const& sum) {
+    chain_.publish(block + 1, has_prefix(block) ? static_cast<T>(rule_.op(prefix, sum)) : sum);
+  }
+
+  /// Writes [at, at + count) from the block's own scan; an exclusive scan takes each value from one place before.
+  void write(T const* local, index at, index count, bool first_of_block, index block, T const& prefix) const {
+    T const* const p = has_prefix(block) ? &prefix : nullptr;
+    alignas(64) T buffer[buffer_length];
+    T* const to = past_caches_ ? buffer : target_ + at;
+    if (rule_.inclusive) {
+      apply_prefix(local, count, rule_.op, p, to);
+    } else {
+      if (!first_of_block)
+        apply_prefix(local - 1, 1, rule_.op, p, to);
+      else
+        *to = prefix;
+      apply_prefix(local, count - 1, rule_.op, p, to + 1);
+    }
+    if (!past_caches_) return;
+    stream_copy(target_ + at, buffer, static_cast<std::size_t>(count) * sizeof(T));
+    stream_fence();
+  }
+
+  scan_rule<T, Op> rule_;
+  reader<Evaluator, 1> reader_;
+  T* target_;
+  index total_, blocks_;
+  bool past_caches_;
+  prefix_chain<T> chain_;
+};
 
 /// Scans the values of an evaluator of one axis, at least one, into dense memory.
 template <class T, class Op, class Evaluator>
 void scan(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target,
           bool past_caches) {
-  index const total = target.extents[0], blocks = (total + scan_block - 1) / scan_block;
-  reader<Evaluator, 1> const from(evaluator, target.extents);
-  past_caches = past_caches && target.size() * sizeof(T) >= stream_from_bytes;
-  prefix_chain<T> chain(blocks);
-  chain.publish(0, rule.initial);
-
-  auto const scan_block_number = [&](index block, T* local) {
-    index const first = block * scan_block, count = std::min(scan_block, total - first);
-    from.read(first, first + count, local);
-    T const sum = scan_block_values(local, count, rule.op);
-    T prefix{};
-    if (!chain.wait(block, prefix)) return false;
-    bool const has_prefix = rule.has_initial || block > 0;
-    chain.publish(block + 1, has_prefix ? static_cast<T>(rule.op(prefix, sum)) : sum);
-    apply_prefix(local, count, rule, has_prefix, prefix, target.data + first, past_caches);
-    return true;
-  };
-  auto const work = [&](index) {
-    std::unique_ptr<T[]> local(new T[static_cast<std::size_t>(std::min(scan_block, total))]);
-    try {
-      for (index block = chain.claim(); block < blocks; block = chain.claim())
-        if (!scan_block_number(block, local.get())) return;
-    } catch (...) {
-      chain.fail();
-      throw;
-    }
-  };
-  if (total <= serial_below || where.threads() == 1)
-    work(0);
+  scanner<T, Op, Evaluator> running(rule, evaluator, target, past_caches);
+  if (target.extents[0] <= serial_below || where.threads() == 1)
+    running.work();
   else
-    where.run(static_cast<index>(where.threads()), work);
+    where.run(static_cast<index>(where.threads()), [&](index) { running.work(); });
 }
 
 }  // namespace cpu
