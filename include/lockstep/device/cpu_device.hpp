@@ -23,7 +23,9 @@ extern "C" void __tsan_release(void*);
 #endif
 
 namespace lockstep {
-// TBB's own library is not instrumented, so ThreadSanitizer is told where its loops fork and join.
+// TBB's own library is not instrumented, so ThreadSanitizer is told where its loops fork and join. The place where they
+// fork is one for all loops: a worker has to meet it before it may read anything that belongs to its loop.
+inline char loops_fork = 0;
 inline void happens_before([[maybe_unused]] void* where) {
 #if defined(LOCKSTEP_TSAN)
   __tsan_release(where);
@@ -93,18 +95,19 @@ class cpu_state final : public device_state {
       for (index step = 0; step < steps; ++step) body(context, step);
       return;
     }
-    happens_before(context);
-    arena_.execute([&] {
-      oneapi::tbb::parallel_for(
-          index{0}, steps,
-          [=](index step) {
-            happens_after(context);
-            body(context, step);
-            happens_before(context);
-          },
-          oneapi::tbb::static_partitioner{});
-    });
-    happens_after(context);
+    char joined = 0;  // not loops_fork again: that would order the steps among each other and hide their races
+    auto const one_step = [&](index step) {
+      happens_after(&loops_fork);
+      body(context, step);
+      happens_before(&joined);
+    };
+    auto const loop = [&] {
+      happens_after(&loops_fork);
+      oneapi::tbb::parallel_for(index{0}, steps, one_step, oneapi::tbb::static_partitioner{});
+    };
+    happens_before(&loops_fork);
+    arena_.execute(loop);
+    happens_after(&joined);
   }
 
  private:
