@@ -13,7 +13,7 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 
 /// Thrown by everything that would have to run on a GPU from a file compiled without CUDA.
-[[noreturn]] inline void throw_needs_cuda(device const& where) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cuda(device const& where) {
   throw device_error("found an expression for " + where.name() +
                      " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the arrays to a "
                      "CPU device with array::to(device)");
@@ -99,11 +99,14 @@ array<T, rank_v<E>> evaluate_to_array(E const& e) {
   return result;
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_shape(std::string const& found, std::string const& e,
+                                                                     std::string const& expected) {
+  throw shape_error("found an expression of the shape " + found + ", " + e +
+                    ", expected the shape of the array or window assigned to, " + expected);
+}
 template <node E, std::size_t Rank>
 void require_shape(E const& e, shape<Rank> const& target) {
-  if (!(e.shape() == target))
-    throw shape_error("found an expression of the shape " + to_string(e.shape()) + ", " + to_text(e) +
-                      ", expected the shape of the array or window assigned to, " + to_string(target));
+  if (!(e.shape() == target)) throw_wrong_shape(to_string(e.shape()), to_text(e), to_string(target));
 }
 
 /// `target = expression`, right even where the expression reads the target.
@@ -114,7 +117,10 @@ void assign_into(Target const& where, E const& e, view<T, Rank> const& target) {
   if (target.size() == 0) return;
   if (overlap_of(e, target) == overlap::hazard) {
     array<T, Rank> const temporary = evaluate_to_array<T>(e);
-    evaluate_into(where, as_node(temporary), target);
+    if (target.strides == row_major_strides(target.extents))
+      where.state().copy(target.data, temporary.data(), target.size() * sizeof(T));
+    else
+      evaluate_into(where, as_node(temporary), target);
   } else {
     evaluate_into(where, e, target);
   }

@@ -40,7 +40,7 @@ struct reduction : node_base<reduction<Reducer, E>, reduced_t<Reducer>, 0> {
   void visit(Visitor&& visitor, bool = true) const {
     visit_pass(visitor, *this, false);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += std::string(Reducer::title) + "(";
     operand.describe(text);
     text += ")";
@@ -120,7 +120,7 @@ struct axis_reduction : node_base<axis_reduction<Reducer, E>, reduced_t<Reducer>
   void visit(Visitor&& visitor, bool = true) const {
     visit_pass(visitor, *this, false);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += std::string(Reducer::title) + "(";
     operand.describe(text);
     text += ", axis " + std::to_string(along) + ")";

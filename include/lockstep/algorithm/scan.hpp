@@ -24,7 +24,7 @@ struct scan_node : node_base<scan_node<T, Op, E>, T, 1> {
   void visit(Visitor&& visitor, bool pointwise = true) const {
     visit_pass(visitor, *this, pointwise);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += rule.inclusive ? "inclusive_scan(" : "exclusive_scan(";
     operand.describe(text);
     text += ")";

@@ -8,15 +8,23 @@
 
 namespace lockstep {
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_memory(device const& where, std::size_t bytes) {
+  throw out_of_memory(where.name() + ": found no room for " + std::to_string(bytes) +
+                      " bytes; release arrays or use smaller ones");
+}
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_too_large(device const& where, std::size_t count,
+                                                                   std::size_t element_bytes) {
+  throw out_of_memory(where.name() + ": found a request for " + std::to_string(count) + " elements of " +
+                      std::to_string(element_bytes) + " bytes, expected at most 2^63 bytes");
+}
+
 struct storage {
   device where;
   void* data;
   std::size_t bytes;
 
   storage(device d, std::size_t b) : where(std::move(d)), data(where.state().allocate(b)), bytes(b) {
-    if (!data)
-      throw out_of_memory(where.name() + ": found no room for " + std::to_string(bytes) +
-                          " bytes; release arrays or use smaller ones");
+    if (!data) throw_out_of_memory(where, bytes);
   }
   storage(storage const&) = delete;
   storage& operator=(storage const&) = delete;
@@ -27,8 +35,7 @@ struct storage {
 inline std::shared_ptr<storage> make_storage(device const& where, std::size_t count, std::size_t element_bytes) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, element_bytes, &bytes) || bytes > PTRDIFF_MAX)
-    throw out_of_memory(where.name() + ": found a request for " + std::to_string(count) + " elements of " +
-                        std::to_string(element_bytes) + " bytes, expected at most 2^63 bytes");
+    throw_too_large(where, count, element_bytes);
   return std::make_shared<storage>(where, bytes);
 }
 

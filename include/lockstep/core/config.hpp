@@ -17,7 +17,7 @@
 // Templates that evaluate expressions are compiled differently by nvcc, by the host compiler, and for each instruction
 // set. They live in an inline namespace named after the compilation, so that the linker never mixes two of them.
 #if defined(__CUDACC__)
-#define LOCKSTEP_COMPILER cuda
+#define LOCKSTEP_COMPILER nvcc
 #elif defined(__AVX512F__)
 #define LOCKSTEP_COMPILER host_avx512
 #elif defined(__AVX2__)

@@ -9,6 +9,10 @@
 
 namespace lockstep {
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_negative_extent(index extent) {
+  throw shape_error("shape: found the extent " + std::to_string(extent) + ", expected at least 0");
+}
+
 /// The extents of an index space of `Rank` axes, the last of which is contiguous in arrays.
 template <std::size_t Rank>
 struct shape {
@@ -22,7 +26,7 @@ struct shape {
       : extents{static_cast<index>(values)...} {
 #if !defined(__CUDA_ARCH__)
     for (index extent : extents)
-      if (extent < 0) throw shape_error("shape: found the extent " + std::to_string(extent) + ", expected at least 0");
+      if (extent < 0) throw_negative_extent(extent);
 #endif
   }
 
@@ -48,11 +52,18 @@ template <std::integral... Extents>
 shape(Extents...) -> shape<sizeof...(Extents)>;
 
 /// "(300, 401)"; "()" for rank 0.
+[[gnu::cold, gnu::noinline]] inline std::string to_string(index const* extents, std::size_t rank) {
+  std::string text = "(";
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    if (axis > 0) text += ", ";
+    text += std::to_string(extents[axis]);
+  }
+  text += rank == 1 ? ",)" : ")";
+  return text;
+}
 template <std::size_t Rank>
 std::string to_string(shape<Rank> const& s) {
-  std::string text = "(";
-  for (std::size_t axis = 0; axis < Rank; ++axis) text += (axis ? ", " : "") + std::to_string(s[axis]);
-  return text + (Rank == 1 ? ",)" : ")");
+  return to_string(s.extents, Rank);
 }
 
 /// Steps in elements from one index to the next along each axis of a dense row-major array.

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <mutex>
+#include <vector>
 
 #include "device.hpp"
 #include "memory_pool.hpp"
@@ -144,15 +144,15 @@ inline device device::new_cpu(std::size_t threads, int place) {
                                             "cpu:" + std::to_string(threads) + "#" + std::to_string(place)));
 }
 
-inline device device::cpu(std::size_t threads) {
+[[gnu::cold]] inline device device::cpu(std::size_t threads) {
   static std::size_t const all = std::max(1, oneapi::tbb::this_task_arena::max_concurrency());
   static std::mutex mutex;
-  static std::map<std::size_t, device> devices;
+  static std::vector<device> devices;
   if (threads == 0) threads = all;
   std::lock_guard lock(mutex);
-  auto& found = devices[threads];
-  if (!found.valid()) found = device(std::make_shared<cpu_state>(threads, 0, "cpu:" + std::to_string(threads)));
-  return found;
+  for (device const& known : devices)
+    if (known.threads() == threads) return known;
+  return devices.emplace_back(std::make_shared<cpu_state>(threads, 0, "cpu:" + std::to_string(threads)));
 }
 
 }  // namespace lockstep

@@ -107,10 +107,14 @@ class device {
   friend bool operator==(device const& a, device const& b) { return a.state_ == b.state_; }
 
  private:
+  [[noreturn, gnu::cold, gnu::noinline]] static void throw_empty() {
+    throw device_error("device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse");
+  }
+
   std::shared_ptr<device_state> state_;
 };
 
-inline device device::parse(std::string const& text) {
+[[gnu::cold]] inline device device::parse(std::string const& text) {
   std::size_t const colon = text.find(':');
   std::string const kind = text.substr(0, colon);
   std::string const digits = colon == std::string::npos ? "" : text.substr(colon + 1);
@@ -127,3 +131,6 @@ inline device default_device() { return device::cpu(); }
 }  // namespace lockstep
 
 #include "cpu_device.hpp"
+#if LOCKSTEP_CUDA
+#include "gpu_device.cuh"
+#endif

@@ -3,10 +3,12 @@
 
 #include <sys/mman.h>
 
+#include <array>
+#include <bit>
 #include <cstdlib>
-#include <map>
 #include <mutex>
-#include <vector>
+#include <new>
+#include <utility>
 
 #include "../core/config.hpp"
 
@@ -34,12 +36,10 @@ class memory_pool {
     std::size_t const size = size_class(bytes);
     {
       std::lock_guard lock(mutex_);
-      auto found = free_.find(size);
-      if (found != free_.end() && !found->second.empty()) {
-        void* data = found->second.back();
-        found->second.pop_back();
+      if (free_block* const found = free_[class_number(size)]) {
+        free_[class_number(size)] = found->next;
         retained_ -= size;
-        return {data, false};
+        return {found, false};
       }
     }
     void* data = from_system(size);
@@ -55,12 +55,12 @@ class memory_pool {
     std::size_t const size = size_class(bytes);
     {
       std::lock_guard lock(mutex_);
-      if (retained_ + size <= retained_limit) try {
-          free_[size].push_back(data);
-          retained_ += size;
-          return;
-        } catch (...) {  // no memory for the list itself: give the block back instead
-        }
+      if (retained_ + size <= retained_limit) {
+        free_block*& first = free_[class_number(size)];
+        first = new (data) free_block{first};  // the list runs through the free blocks themselves
+        retained_ += size;
+        return;
+      }
     }
     std::free(data);
   }
@@ -68,18 +68,21 @@ class memory_pool {
   /// Gives every free block back to the system.
   void release() noexcept {
     std::lock_guard lock(mutex_);
-    for (auto& [size, blocks] : free_)
-      for (void* data : blocks) std::free(data);
-    free_.clear();
+    for (free_block*& first : free_)
+      while (first) std::free(std::exchange(first, first->next));
     retained_ = 0;
   }
 
-  /// Rounds up to one of four sizes per power of two, so that at most a quarter is unused; 0 stays 64.
+  /// Rounds up to one of four sizes per power of two, at least 64 bytes, so that at most a quarter is unused.
   static constexpr std::size_t size_class(std::size_t bytes) {
-    if (bytes <= 4 * alignment) return (bytes + alignment - 1) / alignment * alignment + (bytes == 0 ? alignment : 0);
     std::size_t step = alignment;
     while (bytes / step >= 8) step *= 2;
-    return (bytes + step - 1) / step * step;
+    return bytes == 0 ? alignment : (bytes + step - 1) / step * step;
+  }
+  /// A number below 256, one per size class.
+  static constexpr std::size_t class_number(std::size_t size) {
+    auto const power = static_cast<std::size_t>(std::bit_width(size) - 1);  // size = 2^power (1 + quarter / 4)
+    return 4 * power + (size >> (power - 2)) % 4;
   }
 
  private:
@@ -91,8 +94,12 @@ class memory_pool {
     return data;
   }
 
+  struct free_block {
+    free_block* next;
+  };
+
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;
+  std::array<free_block*, 4 * 64> free_{};
   std::size_t retained_ = 0;
 };
 

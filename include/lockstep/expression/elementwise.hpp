@@ -112,7 +112,7 @@ struct elementwise
   void visit(Visitor&& visitor, bool pointwise = true) const {
     unpack([&](auto const&... e) { (e.visit(visitor, pointwise), ...); }, operands);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     if constexpr (requires { F::infix; } && sizeof...(Es) == 2) {
       text += "(";
       get<0>(operands).describe(text);
@@ -156,7 +156,7 @@ struct elementwise
     else
       return false;
   }
-  std::string mismatch() const {
+  [[gnu::cold, gnu::noinline]] std::string mismatch() const {
     std::string shapes;
     unpack([&](auto const&... e) { ((shapes += (shapes.empty() ? "" : " and ") + to_string(e.shape())), ...); },
            operands);

@@ -140,7 +140,7 @@ void visit_pass(Visitor& visitor, E const& e, bool pointwise) {
 
 /// Text of an expression for messages: "(float[3] + float[4])".
 template <node E>
-std::string to_text(E const& e) {
+[[gnu::cold, gnu::noinline]] std::string to_text(E const& e) {
   std::string text;
   e.describe(text);
   return text;
@@ -162,6 +162,12 @@ constexpr char const* type_name() {
     return "struct";
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_device(device const& found, device const& expected,
+                                                                      std::string const& expression) {
+  throw device_error("found an array on " + found.name() + " in " + expression + ", expected one on " +
+                     expected.name() + "; copy it there with array::to(device)");
+}
+
 /// Device of the first leaf; an empty handle when the tree has none.
 template <node E>
 device device_of(E const& e) {
@@ -176,9 +182,7 @@ device device_of(E const& e) {
 template <node E>
 void require_device(E const& e, device const& where) {
   e.visit([&](leaf_info const& leaf) {
-    if (!(leaf.owner->where == where))
-      throw device_error("found an array on " + leaf.owner->where.name() + " in " + to_text(e) + ", expected one on " +
-                         where.name() + "; copy it there with array::to(device)");
+    if (!(leaf.owner->where == where)) throw_wrong_device(leaf.owner->where, where, to_text(e));
   });
 }
 

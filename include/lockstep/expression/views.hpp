@@ -21,7 +21,7 @@ struct reindexed : node_base<Derived, value_t<E>, Rank> {
   void visit(Visitor&& visitor, bool = true) const {
     operand.visit(visitor, false);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += std::string(Derived::title) + "(";
     operand.describe(text);
     text += ")";
@@ -189,7 +189,7 @@ struct broadcasted : node_base<broadcasted<E, Rank>, value_t<E>, Rank> {
   void visit(Visitor&& visitor, bool = true) const {
     operand.visit(visitor, false);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += "broadcast_to(";
     operand.describe(text);
     text += ")";
@@ -239,7 +239,7 @@ struct column_node : node_base<column_node<E>, value_t<E>, 2> {
   void visit(Visitor&& visitor, bool = true) const {
     operand.visit(visitor, false);
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += "column(";
     operand.describe(text);
     text += ")";
@@ -373,7 +373,9 @@ struct indices_node : node_base<indices_node, index, 0> {
   lockstep::shape<0> shape() const { return {}; }
   template <class Visitor>
   void visit(Visitor&&, bool = true) const {}
-  void describe(std::string& text) const { text += "indices(axis " + std::to_string(along) + ")"; }
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
+    text += "indices(axis " + std::to_string(along) + ")";
+  }
   template <std::size_t R>
   index_evaluator<R> lower(lowering&, lockstep::shape<R> const& target) const {
     if (along >= R)

@@ -105,7 +105,7 @@ struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank>
     visitor(leaf_info{owner.get(), bytes(first), bytes(last), elements.data, elements.strides.extents,
                       elements.extents.extents, Rank, shape().size() * sizeof(T), pointwise});
   }
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     text += type_name<element>();
     for (std::size_t axis = 0; axis < Rank; ++axis) text += (axis ? ", " : "[") + std::to_string(shape()[axis]);
     if (Rank > 0) text += "]";
@@ -152,7 +152,7 @@ struct constant : node_base<constant<T, Rank>, T, Rank> {
   lockstep::shape<Rank> const& shape() const { return extents; }
   template <class Visitor>
   void visit(Visitor&&, bool = true) const {}
-  void describe(std::string& text) const {
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     if constexpr (std::is_arithmetic_v<T>)
       text += std::to_string(value);
     else
