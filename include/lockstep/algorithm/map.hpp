@@ -109,21 +109,19 @@ void require_shape(E const& e, shape<Rank> const& target) {
   if (!(e.shape() == target)) throw_wrong_shape(to_string(e.shape()), to_text(e), to_string(target));
 }
 
-/// `target = expression`, right even where the expression reads the target.
-template <class Target, node E, class T, std::size_t Rank>
-void assign_into(Target const& where, E const& e, view<T, Rank> const& target) {
+/// `target = expression`, right even where the expression reads the target. `Dense` says what the type of the target
+/// knows: the elements have no gaps.
+template <bool Dense, node E, class T, std::size_t Rank>
+void assign_into(device const& where, E const& e, view<T, Rank> const& target) {
   require_shape(e, target.extents);
   require_device(e, where);
   if (target.size() == 0) return;
-  if (overlap_of(e, target) == overlap::hazard) {
-    array<T, Rank> const temporary = evaluate_to_array<T>(e);
-    if (target.strides == row_major_strides(target.extents))
-      where.state().copy(target.data, temporary.data(), target.size() * sizeof(T));
-    else
-      evaluate_into(where, as_node(temporary), target);
-  } else {
-    evaluate_into(where, e, target);
-  }
+  if (overlap_of(e, target) != overlap::hazard) return evaluate_into(where, e, target);
+  array<T, Rank> const temporary = evaluate_to_array<T>(e);
+  if constexpr (Dense)
+    where.state().copy(target.data, temporary.data(), target.size() * sizeof(T));
+  else
+    evaluate_into(where, as_node(temporary), target);
 }
 
 /// A rank-0 expression beside a target with axes fills the target.
@@ -139,7 +137,7 @@ template <class T, std::size_t Rank, expression E>
 void assign_expression(array<T, Rank>& target, E const& expression) {
   auto const& e = borrow_node(expression);
   if (target.has_storage())
-    assign_into(target.device(), spread_over(e, target.shape()), target.view());
+    assign_into<true>(target.device(), spread_over(e, target.shape()), target.view());
   else if constexpr (rank_v<E> == Rank)
     target = evaluate_to_array<T>(e);
   else
@@ -148,7 +146,8 @@ void assign_expression(array<T, Rank>& target, E const& expression) {
 template <class T, std::size_t Rank, layout Layout, expression E>
 void assign_expression(window<T, Rank, Layout> const& target, E const& expression) {
   static_assert(!std::is_const_v<T>, "a window of a const array cannot be assigned to");
-  assign_into(target.device(), spread_over(borrow_node(expression), target.shape()), target.elements);
+  assign_into<Layout == layout::dense>(target.device(), spread_over(borrow_node(expression), target.shape()),
+                                       target.elements);
 }
 
 template <class E>
