@@ -19,7 +19,10 @@ struct view {
   view() = default;
   LOCKSTEP_FN view(T* d, shape<Rank> const& e) : data(d), extents(e), strides(row_major_strides(e)) {}
   LOCKSTEP_FN view(T* d, shape<Rank> const& e, shape<Rank> const& s) : data(d), extents(e), strides(s) {}
-  LOCKSTEP_FN operator view<T const, Rank>() const requires(!std::is_const_v<T>) { return {data, extents, strides}; }
+  /// A view to write through is also one to read through.
+  template <class U>
+  requires(std::is_same_v<U const, T>) LOCKSTEP_FN view(view<U, Rank> const& other)
+      : data(other.data), extents(other.extents), strides(other.strides) {}
 
   LOCKSTEP_FN index extent(std::size_t axis) const { return extents[axis]; }
   LOCKSTEP_FN std::size_t size() const { return extents.size(); }

@@ -32,7 +32,7 @@ LOCKSTEP_INLINE T const& get(slot<I, T> const& s) {
 
 /// Calls f(operand...) with every value in the list.
 template <class F, class... Ts>
-LOCKSTEP_INLINE decltype(auto) unpack(F&& f, slots<Ts...> const& list) {
+decltype(auto) unpack(F&& f, slots<Ts...> const& list) {
   return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) { return f(get<I>(list)...); }
   (std::index_sequence_for<Ts...>{});
 }
@@ -100,7 +100,7 @@ struct elementwise
   lockstep::shape<Rank> extents;
 
   /// Throws shape_error, naming the shapes and the expression, when the operands do not broadcast.
-  elementwise(F f, Es... es) : function(std::move(f)), operands(make_slots(std::move(es)...)) {
+  elementwise(F f, Es... es) : function(std::move(f)), operands{{{std::move(es)}...}} {
     for (std::size_t axis = 0; axis < Rank; ++axis) extents[axis] = 1;
     bool const good = unpack([&](auto const&... e) { return (broadcast_into(extents, e.shape()) && ...); }, operands);
     if (!good) throw shape_error(mismatch());

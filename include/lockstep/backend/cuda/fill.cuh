@@ -1,0 +1,75 @@
+// fill on a GPU: a pattern of any size, repeated.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime.cuh"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// A pattern that travels with the launch.
+template <class Word>
+struct fill_pattern {
+  static constexpr std::size_t most_words = 256 / sizeof(Word);
+  Word words[most_words];
+  unsigned count;
+};
+
+template <class Word>
+__global__ void fill_kernel(Word* to, fill_pattern<Word> pattern, std::size_t total) {
+  std::size_t const step = std::size_t{gridDim.x} * blockDim.x;
+  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step)
+    to[i] = pattern.words[pattern.count == 1 ? 0 : i % pattern.count];
+}
+
+/// The widest word that divides both the pattern and its place in memory.
+template <class Word>
+void fill_words(void* to, void const* pattern, std::size_t size, std::size_t count, cudaStream_t stream) {
+  fill_pattern<Word> words{};
+  words.count = static_cast<unsigned>(size / sizeof(Word));
+  std::memcpy(words.words, pattern, size);
+  constexpr std::size_t threads = 256, most_blocks = 4096;
+  std::size_t const total = count * words.count;
+  auto const blocks = static_cast<unsigned>(std::min(most_blocks, (total + threads - 1) / threads));
+  fill_kernel<Word><<<blocks, threads, 0, stream>>>(static_cast<Word*>(to), words, total);
+  check(cudaGetLastError(), "the launch of fill_kernel", "filling memory");
+}
+
+inline bool all_bytes_equal(void const* pattern, std::size_t size) {
+  auto const* bytes = static_cast<unsigned char const*>(pattern);
+  return std::all_of(bytes, bytes + size, [=](unsigned char byte) { return byte == bytes[0]; });
+}
+
+/// Writes `count` copies of the `size` bytes at `pattern`, in stream order. The pattern may change afterwards.
+inline void fill(void* to, void const* pattern, std::size_t size, std::size_t count, cudaStream_t stream) {
+  if (size == 0 || count == 0) return;
+  auto const fits = [&](std::size_t word) {
+    return size % word == 0 && size <= 256 && reinterpret_cast<std::uintptr_t>(to) % word == 0;
+  };
+  if (all_bytes_equal(pattern, size)) {
+    check(cudaMemsetAsync(to, *static_cast<unsigned char const*>(pattern), size * count, stream), "cudaMemsetAsync",
+          "filling memory");
+  } else if (fits(8)) {
+    fill_words<std::uint64_t>(to, pattern, size, count, stream);
+  } else if (fits(4)) {
+    fill_words<std::uint32_t>(to, pattern, size, count, stream);
+  } else if (fits(2)) {
+    fill_words<std::uint16_t>(to, pattern, size, count, stream);
+  } else if (fits(1)) {
+    fill_words<std::uint8_t>(to, pattern, size, count, stream);
+  } else {  // a pattern too long for a kernel's parameters: one copy from the host, then doubled on the device
+    check(cudaMemcpyAsync(to, pattern, size, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync", "filling memory");
+    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize", "filling memory");
+    for (std::size_t done = 1; done < count; done *= 2)
+      check(cudaMemcpyAsync(static_cast<char*>(to) + done * size, to, std::min(done, count - done) * size,
+                            cudaMemcpyDeviceToDevice, stream),
+            "cudaMemcpyAsync", "filling memory");
+  }
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

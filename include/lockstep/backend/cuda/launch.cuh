@@ -1,0 +1,65 @@
+// Launching kernels: on the device's stream, checked, with the shape of the grid worked out from the work.
+#pragma once
+
+#include "../../core/shape.hpp"
+#include "../../device/device.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// Threads of every block whose size does not follow from the work.
+inline constexpr unsigned block_threads = 256;
+inline constexpr int warp_lanes = 32;
+
+LOCKSTEP_INLINE constexpr index ceil_div(index a, index b) { return (a + b - 1) / b; }
+
+/// Queues a kernel on the device's stream. Throws device_error, saying what was being done, when CUDA refuses it.
+template <class... Parameters, class... Arguments>
+void launch(device const& where, char const* doing, void (*kernel)(Parameters...), index blocks, unsigned threads,
+            Arguments const&... arguments) {
+  if (blocks == 0) return;
+  if (blocks > INT32_MAX)
+    throw device_error(where.name() + ", " + doing + ": found work for " + std::to_string(blocks) +
+                       " blocks, expected at most 2^31 - 1; split the arrays");
+  device_scope const scope(where.number());
+  kernel<<<static_cast<unsigned>(blocks), threads, 0, stream_of(where)>>>(arguments...);
+  check(cudaGetLastError(), "the launch of a kernel", where.name() + ", " + doing);
+}
+
+/// An index space walked by its row-major index; with 32-bit division where every index fits.
+template <std::size_t R>
+struct index_space {
+  shape<R> extents;
+  index total;
+  bool narrow;
+
+  explicit index_space(shape<R> const& e)
+      : extents(e), total(static_cast<index>(e.size())), narrow(total <= INT32_MAX) {}
+
+  LOCKSTEP_INLINE shape<R> operator[](index i) const {
+    if constexpr (R == 0)
+      return {};
+    else if constexpr (R == 1)
+      return shape<1>(i);
+    else
+      return narrow ? unravel(static_cast<std::uint32_t>(i)) : unravel(static_cast<std::uint64_t>(i));
+  }
+
+ private:
+  template <class I>
+  LOCKSTEP_INLINE shape<R> unravel(I i) const {
+    shape<R> c;
+    for (std::size_t axis = R - 1; axis > 0; --axis) {
+      I const extent = static_cast<I>(extents[axis]), above = i / extent;
+      c[axis] = static_cast<index>(i - above * extent);
+      i = above;
+    }
+    c[0] = static_cast<index>(i);
+    return c;
+  }
+};
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
