@@ -27,6 +27,10 @@ struct counter : doctest::IReporter {
 
 }  // namespace
 
+// Sanitizers stop a program that asks for more memory than there can be; here that must be an out_of_memory instead.
+extern "C" char const* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" char const* __tsan_default_options() { return "allocator_may_return_null=1"; }
+
 REGISTER_LISTENER("counter", 1, counter);
 
 int main(int argc, char** argv) {
