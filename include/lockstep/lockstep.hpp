@@ -11,3 +11,6 @@
 #include "device/device.hpp"
 #include "expression/functions.hpp"
 #include "expression/views.hpp"
+#include "mesh/communicator.hpp"
+#include "mesh/mesh.hpp"
+#include "mesh/spmd.hpp"

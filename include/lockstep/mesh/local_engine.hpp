@@ -1,0 +1,217 @@
+// local_engine: one rank's side of the communication among threads of this process.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../device/device.hpp"
+#include "engine.hpp"
+#include "local_group.hpp"
+
+namespace lockstep {
+
+/// A communication_engine that offers everything, in shared memory. Sends copy and never wait.
+class local_engine {
+ public:
+  local_engine(std::shared_ptr<local_group> group, std::size_t rank, device where)
+      : group_(std::move(group)), where_(std::move(where)), rank_(rank) {}
+
+  std::size_t rank() const { return rank_; }
+  std::size_t size() const { return group_->size(); }
+
+  bool all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
+    finish(start_all_reduce(data, count, how, sent));
+    return true;
+  }
+  std::uint64_t start_all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
+    sent.bytes += 2 * (size() - 1) * composed::part_of(count, rank_, size()).size() * how.element.bytes;
+    return post({collective_kind::all_reduce, data, data, count, how.element, how.name, 0}, &how);
+  }
+  bool reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how, traffic& sent) {
+    sent.bytes += (size() - 1) * count * how.element.bytes;
+    finish(post({collective_kind::reduce_scatter, from, to, count, how.element, how.name, 0}, &how));
+    return true;
+  }
+  void all_gather(void const* from, void* to, std::size_t count, element_kind const& element, traffic& sent) {
+    sent.bytes += (size() - 1) * count * element.bytes;
+    finish(post({collective_kind::all_gather, from, to, count, element, "", 0}));
+  }
+  void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root, traffic& sent) {
+    if (rank_ != root) sent.bytes += count * element.bytes;
+    finish(post({collective_kind::broadcast, data, data, count, element, "", root}));
+  }
+  void barrier() { finish(post({})); }
+
+  local_engine split(std::int64_t color) {
+    std::vector<std::int64_t> colors(size());
+    traffic ignored;
+    all_gather(&color, colors.data(), 1, {sizeof color, "color (split)"}, ignored);
+    std::vector<std::size_t> members;
+    std::size_t mine = 0;
+    for (std::size_t r = 0; r < size(); ++r) {
+      if (colors[r] != color) continue;
+      if (r == rank_) mine = members.size();
+      members.push_back(group_->world_rank(r));
+    }
+    auto const part = world().share<local_group>({group_.get(), next_, color}, members.size(), [&] {
+      return std::make_shared<local_group>(group_->shared_world(), members);
+    });
+    return local_engine(part, mine, where_);
+  }
+
+  void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
+    if (world().failed()) throw_failure("send to rank " + std::to_string(peer));
+    group_->mail(peer).put(rank_, tag, from, bytes);
+    world().wake();
+  }
+  void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
+    std::string const what = "receive of " + std::to_string(bytes) + " bytes from rank " + std::to_string(peer) +
+                             " with tag " + std::to_string(tag);
+    local_mailbox::message const found = next_message(what, peer, tag);
+    if (found.size() != bytes)
+      fail(what, "rank " + std::to_string(peer) + " sent " + std::to_string(found.size()) + " bytes");
+    if (bytes != 0) std::memcpy(to, found.data(), bytes);
+  }
+
+  /// Waits until collective `number` is done on all ranks, helping with it. Throws what went wrong.
+  void finish(std::uint64_t number) {
+    if (!is_open(number)) return;  // it ended when a later one needed its place
+    bool const done = await(number);
+    std::exception_ptr const thrown = done ? group_->exception(number) : nullptr;
+    contribution const what = group_->brought(number, rank_);
+    close(number);
+    if (thrown) std::rethrow_exception(thrown);
+    if (!done) throw_failure(to_string(what) + " (collective " + std::to_string(number) + ")");
+  }
+
+  /// Ends it now: as finish does when everybody has come, otherwise by failing on all ranks.
+  void abandon(std::uint64_t number) noexcept {
+    if (!is_open(number)) return;
+    if (group_->phase_of(number) == local_group::phase::open)
+      world().fail(group_->world_rank(rank_), "rank " + std::to_string(rank_) + " failed");
+    await(number);
+    close(number);
+  }
+
+ private:
+  using phase = local_group::phase;
+  static constexpr std::size_t threads_pay_from = std::size_t{1}
+                                                  << 21;  // bytes that a device's other threads are woken for
+
+  local_world& world() const { return group_->world(); }
+  bool is_open(std::uint64_t number) const { return open_ >> number % local_group::slots & 1; }
+
+  [[noreturn]] void throw_failure(std::string const& what) const {
+    throw communication_error(what + " on rank " + std::to_string(rank_) + " of " + std::to_string(size()) + ": " +
+                              world().first_failure().reason);
+  }
+  [[noreturn]] void fail(std::string const& what, std::string const& reason) const {
+    world().fail(group_->world_rank(rank_), reason);
+    throw_failure(what);
+  }
+
+  std::uint64_t post(contribution const& mine, rank_reduction const* how = nullptr) {
+    std::uint64_t const number = next_;
+    if (world().failed()) throw_failure(to_string(mine) + " (collective " + std::to_string(number) + ")");
+    if (number >= local_group::slots) make_room(mine, number - local_group::slots);
+    ++next_;
+    open_ |= std::uint64_t{1} << number % local_group::slots;
+    group_->arrive(number, rank_, mine, how);
+    return number;
+  }
+
+  /// Waits until every rank is through with collective `old`.
+  void make_room(contribution const& mine, std::uint64_t old) {
+    finish(old);
+    if (closed_by_all_ > old) return;
+    auto until = world().usual_patience();
+    auto const behind = [&] { return (closed_by_all_ = group_->closed_by_all()) <= old; };
+    bool const in_time = world().wait(until, [&] { return !behind() || world().failed() || group_->lost(next_); });
+    if (!behind()) return;
+    fail(to_string(mine) + " (collective " + std::to_string(next_) + ")",
+         in_time ? "a rank has left" : "waited " + seconds() + " for ranks that are 64 collectives behind");
+  }
+
+  /// Returns whether collective `number` came to be; otherwise it never will, and the world knows why.
+  bool await(std::uint64_t number) {
+    auto until = world().usual_patience();
+    for (;;) {
+      phase const now = group_->phase_of(number);
+      if (now == phase::ready) work(number);
+      if (now == phase::ready || now == phase::done) break;
+      if (now == phase::dead) return false;
+      auto const settled = [&] { return group_->phase_of(number) != phase::open; };
+      bool const in_time = world().wait(
+          until, [&] { return settled() || world().failed() || group_->lost(number); }, [&] { return help(number); });
+      if (settled()) continue;
+      if (!world().failed()) world().fail(group_->world_rank(rank_), missing(number, in_time));
+      group_->kill(number);
+    }
+    for (auto forever = local_world::patience{1e9}; group_->phase_of(number) != phase::done;)
+      world().wait(forever, [&] { return group_->phase_of(number) == phase::done; });
+    return true;
+  }
+
+  void work(std::uint64_t number) {
+    if (where_.threads() > 1 && group_->bytes(number) >= threads_pay_from)
+      where_.run(static_cast<index>(where_.threads()), [&](index) { group_->work(number, rank_); });
+    else
+      group_->work(number, rank_);
+  }
+
+  /// While collective `number` waits for others, does what there is to do for those that were started before.
+  bool help(std::uint64_t number) {
+    bool any = false;
+    for (std::uint64_t s = tail_; s < next_; ++s)
+      if (s != number && is_open(s) && group_->phase_of(s) == phase::ready) any = group_->work(s, rank_) || any;
+    return any;
+  }
+
+  void close(std::uint64_t number) {
+    open_ &= ~(std::uint64_t{1} << number % local_group::slots);
+    while (tail_ < next_ && !is_open(tail_)) ++tail_;
+    group_->close(rank_, tail_);
+  }
+
+  local_mailbox::message next_message(std::string const& what, std::size_t peer, int tag) {
+    local_mailbox& mine = group_->mail(rank_);
+    auto until = world().usual_patience();
+    for (;;) {
+      bool const left = world().has_left(group_->world_rank(peer));
+      std::uint64_t const seen = mine.arrived();
+      if (auto found = mine.take(peer, tag)) return std::move(*found);
+      if (world().failed()) throw_failure(what);
+      if (left) fail(what, "rank " + std::to_string(peer) + " has returned without sending it");
+      auto const changed = [&] {
+        return mine.arrived() != seen || world().failed() || world().has_left(group_->world_rank(peer));
+      };
+      if (!world().wait(until, changed, [&] { return help(next_); }))
+        fail(what, "waited " + seconds() + " for rank " + std::to_string(peer));
+    }
+  }
+
+  /// Why collective `number` waits in vain.
+  std::string missing(std::uint64_t number, bool left) const {
+    std::string ranks;
+    for (std::size_t r = 0; r < size(); ++r)
+      if (!group_->arrived(number, r) && (!left || world().has_left(group_->world_rank(r))))
+        ranks += (ranks.empty() ? "" : ", ") + std::to_string(r);
+    std::string const call = to_string(group_->brought(number, rank_)) + " (collective " + std::to_string(number) + ")";
+    if (left) return "rank " + ranks + " has returned without calling " + call;
+    return "rank " + std::to_string(rank_) + " waited " + seconds() + " in " + call + " for rank " + ranks +
+           ", which had not called it; longer work needs a longer mesh::set_timeout";
+  }
+  std::string seconds() const { return std::to_string(world().timeout()) + " s"; }
+
+  std::shared_ptr<local_group> group_;
+  device where_;
+  std::size_t rank_;
+  std::uint64_t next_ = 0;           // number of the next collective
+  std::uint64_t tail_ = 0;           // all before it are over for this rank
+  std::uint64_t open_ = 0;           // bit s % 64: collective s is not over for this rank
+  std::uint64_t closed_by_all_ = 0;  // all before it were over for every rank when last looked at
+};
+
+}  // namespace lockstep

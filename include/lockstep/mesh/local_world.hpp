@@ -1,0 +1,154 @@
+// local_world: what the ranks of one spmd call share: who failed, who has left, and how to wait for each other.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <tuple>
+
+#include "../core/error.hpp"
+
+namespace lockstep {
+
+/// Ranks as threads of this process. Waiting spins for some microseconds, since an answer is usually near, then yields,
+/// since the other rank may need this very core, then sleeps.
+class local_world {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  local_world(std::size_t ranks, double timeout)
+      : ranks_(ranks),
+        timeout_(timeout),
+        spins_(ranks <= std::thread::hardware_concurrency() ? 1000 : 0),
+        left_(std::make_unique<std::atomic<bool>[]>(ranks)) {
+    for (std::size_t r = 0; r < ranks; ++r) left_[r] = false;
+  }
+  local_world(local_world const&) = delete;
+  local_world& operator=(local_world const&) = delete;
+
+  std::size_t size() const { return ranks_; }
+  double timeout() const { return timeout_; }
+
+  /// Rank `rank` fails: every rank that waits, or will, learns why. Only the first failure is kept.
+  void fail(std::size_t rank, std::string const& reason) {
+    std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = failure{rank, reason};
+    failed_ = true;
+    changed_.notify_all();
+  }
+  bool failed() const { return failed_.load(); }
+  /// Which rank failed first and why; only after failed() was true.
+  struct failure {
+    std::size_t rank;
+    std::string reason;
+  };
+  failure first_failure() const {
+    std::lock_guard lock(mutex_);
+    return *failure_;
+  }
+
+  /// Rank `rank` has returned and takes part in nothing any more.
+  void leave(std::size_t rank) {
+    left_[rank] = true;
+    ++departures_;
+    wake();
+  }
+  bool has_left(std::size_t rank) const { return left_[rank].load(); }
+  bool someone_left() const { return departures_.load() != 0; }
+
+  /// Says that something that others may wait for has changed, by a sequentially consistent write.
+  void wake() {
+    if (sleepers_.load() == 0) return;
+    std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+
+  /// Until when one call waits: the timeout, counted from when waiting gets long enough to look at the clock.
+  struct patience {
+    double seconds;
+    clock::time_point end = {};
+    bool over() {
+      constexpr double longest = 1e9;  // the clock's own range ends not much later
+      if (end == clock::time_point())
+        end = clock::now() +
+              std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::min(seconds, longest)));
+      return clock::now() >= end;
+    }
+  };
+  patience usual_patience() const { return {timeout_}; }
+
+  /// Waits until ready() is true or patience is over; returns ready(). Calls help(), which does something useful or
+  /// returns false, while there is nothing better to do.
+  template <class Ready, class Help>
+  bool wait(patience& until, Ready const& ready, Help const& help) {
+    for (int i = 0; i < spins_; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+    for (int i = 0; i < 50; ++i) {
+      if (ready()) return true;
+      if (!help()) std::this_thread::yield();
+    }
+    for (;;) {
+      if (ready()) return true;
+      if (help()) continue;
+      if (until.over()) return ready();
+      sleep(until.end, ready);
+    }
+  }
+  template <class Ready>
+  bool wait(patience& until, Ready const& ready) {
+    return wait(until, ready, [] { return false; });
+  }
+
+  /// A value that all who give the same key share, made by the first of them and forgotten after `sharers` have come.
+  template <class T, class Make>
+  std::shared_ptr<T> share(std::tuple<void const*, std::uint64_t, std::int64_t> const& key, std::size_t sharers,
+                           Make const& make) {
+    std::lock_guard lock(mutex_);
+    auto& [value, count] = shared_[key];
+    if (!value) value = make();
+    auto const result = std::static_pointer_cast<T>(value);
+    if (++count == sharers) shared_.erase(key);
+    return result;
+  }
+
+ private:
+  static void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  template <class Ready>
+  void sleep(clock::time_point deadline, Ready const& ready) {
+    std::unique_lock lock(mutex_);
+    ++sleepers_;  // before looking once more, so that whoever changes something after that sees it
+    if (!ready()) changed_.wait_until(lock, deadline);
+    --sleepers_;
+  }
+
+  std::size_t const ranks_;
+  double const timeout_;
+  int const spins_;
+  std::unique_ptr<std::atomic<bool>[]> left_;
+  std::atomic<std::size_t> departures_{0};
+  std::atomic<bool> failed_{false};
+  std::atomic<int> sleepers_{0};
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::optional<failure> failure_;
+  std::map<std::tuple<void const*, std::uint64_t, std::int64_t>, std::pair<std::shared_ptr<void>, std::size_t>> shared_;
+};
+
+}  // namespace lockstep
