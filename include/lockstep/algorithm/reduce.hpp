@@ -82,7 +82,7 @@ void reduce_pass(lowering& context, std::tuple<reduced_t<Reducers>*...> const& r
   auto const run = [&](auto const& space, auto const&... evaluators) {
     auto const parts = std::apply(
         [&](auto const&... r) {
-          return std::make_tuple(cpu::reduction_part{r, evaluators}...);
+          return std::make_tuple(reduction_part{r, evaluators}...);
         },
         reducers);
     if (context.where.is_cpu()) {
@@ -135,7 +135,7 @@ struct axis_reduction : node_base<axis_reduction<Reducer, E>, reduced_t<Reducer>
     with_lowered(
         context,
         [&](auto const& space, auto const& evaluator) {
-          cpu::reduction_part<Reducer, std::remove_cvref_t<decltype(evaluator)>> const part{reducer, evaluator};
+          reduction_part<Reducer, std::remove_cvref_t<decltype(evaluator)>> const part{reducer, evaluator};
           if (context.where.is_cpu()) {
             cpu::reduce_axis(context.where, operand.shape(), along, space, part, target.data);
           } else {

@@ -163,6 +163,28 @@ struct operator_reducer {
   V empty() const { return initial; }
 };
 
+/// Reducers that look for a place: they accumulate a value and where it is.
+template <class Reducer>
+concept positional = requires {
+  typename Reducer::value_reducer;
+};
+
+/// The accumulator of one value at index `at`.
+template <class Reducer, class V>
+LOCKSTEP_INLINE auto lift_at(Reducer const& reducer, V value, index at) {
+  if constexpr (positional<Reducer>)
+    return typename Reducer::accumulator{value, at};
+  else
+    return reducer.lift(value);
+}
+
+/// One reduction of a pass.
+template <class Reducer, class Evaluator>
+struct reduction_part {
+  Reducer reducer;
+  Evaluator evaluator;
+};
+
 /// What a reducer yields.
 template <class Reducer>
 using reduced_t = decltype(std::declval<Reducer const&>().empty());

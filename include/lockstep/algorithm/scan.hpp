@@ -13,10 +13,10 @@ inline namespace LOCKSTEP_COMPILER {
 /// The prefix combinations of an expression: an expression of the same shape.
 template <class T, class Op, class E>
 struct scan_node : node_base<scan_node<T, Op, E>, T, 1> {
-  cpu::scan_rule<T, Op> rule;
+  scan_rule<T, Op> rule;
   E operand;
 
-  scan_node(cpu::scan_rule<T, Op> r, E e) : rule(r), operand(std::move(e)) {}
+  scan_node(scan_rule<T, Op> r, E e) : rule(r), operand(std::move(e)) {}
   auto const& shape() const { return operand.shape(); }
 
   // Blocks are read before they are written, so a scan may replace what it reads element by element.
@@ -63,7 +63,7 @@ template <class V>
 using scan_t = std::conditional_t<std::is_same_v<V, bool>, index, V>;
 
 template <class T, class Op, expression E>
-auto make_scan(E&& e, cpu::scan_rule<T, Op> const& rule) {
+auto make_scan(E&& e, scan_rule<T, Op> const& rule) {
   static_assert(rank_v<E> == 1, "a scan takes an expression of one axis; use reshape(shape{n}) to flatten");
   auto operand = as_node(std::forward<E>(e));
   return scan_node<T, Op, decltype(operand)>(rule, std::move(operand));
@@ -74,14 +74,14 @@ auto make_scan(E&& e, cpu::scan_rule<T, Op> const& rule) {
 template <expression E, class Op = plus>
 auto inclusive_scan(E&& e, Op op = {}) {
   using T = scan_t<value_t<E>>;
-  return make_scan(std::forward<E>(e), cpu::scan_rule<T, Op>{op, true, false, T{}});
+  return make_scan(std::forward<E>(e), scan_rule<T, Op>{op, true, false, T{}});
 }
 /// Element i is initial op e[0] op ... op e[i - 1].
 template <expression E, class T = value_t<E>, class Op = plus>
 requires std::convertible_to<T, value_t<E>>
 auto exclusive_scan(E&& e, T initial = {}, Op op = {}) {
   using V = scan_t<value_t<E>>;
-  return make_scan(std::forward<E>(e), cpu::scan_rule<V, Op>{op, false, true, static_cast<V>(initial)});
+  return make_scan(std::forward<E>(e), scan_rule<V, Op>{op, false, true, static_cast<V>(initial)});
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -12,12 +12,6 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// Reducers that look for a place keep the tile where the best value is; the place within it is found at the end.
-template <class Reducer>
-concept positional = requires {
-  typename Reducer::value_reducer;
-};
-
 /// Combines `count` > 0 values of one tile: on `lanes` lanes, then in a binary tree over the lanes.
 template <class Reducer, class Row>
 auto reduce_tile(Reducer const& reducer, Row row, index first, index count) {
@@ -52,13 +46,6 @@ A combine_tree(Reducer const& reducer, A* partial, index count) {
     for (index i = 0; i + width < count; i += 2 * width) partial[i] = reducer.combine(partial[i], partial[i + width]);
   return partial[0];
 }
-
-/// One reduction of a pass.
-template <class Reducer, class Evaluator>
-struct reduction_part {
-  Reducer reducer;
-  Evaluator evaluator;
-};
 
 /// One reduction of a pass while it runs: reads tiles, keeps a partial result per tile.
 template <class Reducer, class Evaluator, std::size_t R>

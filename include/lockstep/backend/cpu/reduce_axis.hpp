@@ -8,29 +8,6 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// An index space as (outer, length, inner): the axis to reduce and what lies before and behind it.
-struct axis_split {
-  index outer = 1, length = 1, inner = 1;
-
-  template <std::size_t R>
-  axis_split(shape<R> const& extents, std::size_t axis) : length(extents[axis]) {
-    for (std::size_t a = 0; a < axis; ++a) outer *= extents[a];
-    for (std::size_t a = axis + 1; a < R; ++a) inner *= extents[a];
-  }
-};
-
-/// Lines along the axis that are combined one after the other before the tree begins, where the axis is not the last.
-inline constexpr index lines_per_block = 64;
-
-/// The accumulator of one value at index `at` along the axis.
-template <class Reducer, class V>
-auto lift_at(Reducer const& reducer, V value, index at) {
-  if constexpr (positional<Reducer>)
-    return typename Reducer::accumulator{value, at};
-  else
-    return reducer.lift(value);
-}
-
 /// Reads values at [first, first + count) of the row-major index: from one fast row where there is one, through a
 /// buffer otherwise. Calls f(row, offset), where row[offset + i] is value i.
 template <class Evaluator, std::size_t R, class F>

@@ -7,56 +7,20 @@
 
 #include <atomic>
 
+#include "../../algorithm/scan_rule.hpp"
 #include "../../core/function_objects.hpp"
 #include "map.hpp"
+#include "scan_sums.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-#if defined(__AVX__)
-inline constexpr std::size_t vector_bytes = 32;
-#else
-inline constexpr std::size_t vector_bytes = 16;
-#endif
-
-/// Sums of these types are scanned in vector registers.
-template <class T, class Op>
-inline constexpr bool scans_in_registers = std::is_same_v<Op, plus> &&
-                                           (sizeof(T) == 4 || sizeof(T) == 8) && std::is_arithmetic_v<T>;
-
-/// values[i] becomes carry + values[0] + ... + values[i], summed in a tree within each vector and from vector to
-/// vector.
-template <class T, std::size_t... L>
-T scan_sums(T* values, index count, T carry, std::index_sequence<L...>) {
-  constexpr int width = sizeof...(L),
-                half = vector_bytes == 32 ? width / 2 : width;  // shifts within 16 bytes are cheap
-  typedef T vector __attribute__((vector_size(vector_bytes)));
-  vector const zero = {};
-  vector carries = zero + carry;
-  index i = 0;
-  for (; i + width <= count; i += width) {
-    vector v;
-    __builtin_memcpy(&v, values + i, sizeof(v));
-    // Lane l takes an earlier lane of v, or zero where there is none (lanes of `zero` are numbered from `width`).
-    if constexpr (half > 1) v += __builtin_shufflevector(v, zero, (int(L) % half < 1 ? width + int(L) : int(L) - 1)...);
-    if constexpr (half > 2) v += __builtin_shufflevector(v, zero, (int(L) % half < 2 ? width + int(L) : int(L) - 2)...);
-    if constexpr (half < width) v += __builtin_shufflevector(v, zero, (int(L) < half ? width + int(L) : half - 1)...);
-    vector const total = __builtin_shufflevector(v, v, (int(L) * 0 + width - 1)...);
-    v += carries;
-    carries += total;
-    __builtin_memcpy(values + i, &v, sizeof(v));
-  }
-  T last = carries[0];
-  for (; i < count; ++i) values[i] = last = last + values[i];
-  return last;
-}
-
 /// Scans count > 0 values in place, inclusively, after an optional carry; returns the last value.
 template <class T, class Op>
 T scan_values(T* values, index count, Op const& op, T const* carry) {
   if constexpr (scans_in_registers<T, Op>) {
-    return scan_sums(values, count, carry ? *carry : T(0), std::make_index_sequence<vector_bytes / sizeof(T)>{});
+    return sum_scan<T>::scan(values, values, count, carry ? *carry : T(0));
   } else {
     T last = carry ? static_cast<T>(op(*carry, values[0])) : values[0];
     values[0] = last;
@@ -64,15 +28,6 @@ T scan_values(T* values, index count, Op const& op, T const* carry) {
     return last;
   }
 }
-
-/// What a scan computes besides its operator.
-template <class T, class Op>
-struct scan_rule {
-  [[no_unique_address]] Op op;
-  bool inclusive;
-  bool has_initial;
-  T initial;
-};
 
 /// The chain of prefixes that the blocks of one scan pass along.
 template <class T>
@@ -130,7 +85,7 @@ class scanner {
         target_(target.data),
         total_(target.extents[0]),
         blocks_((total_ + scan_block - 1) / scan_block),
-        past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes),
+        past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes && is_aligned(target.data)),
         chain_(blocks_) {
     chain_.publish(0, rule.initial);
   }
@@ -157,13 +112,31 @@ class scanner {
     T *const local = space + front, carry{};
     for (index at = first; at < last; at += buffer_length) {
       index const count = std::min(buffer_length, last - at);
-      local[-1] = carry;
-      reader_.read(at, at + count, local);
-      carry = scan_values(local, count, rule_.op, at > first ? &carry : nullptr);
-      write(local, at, count, at == first, block, prefix);
+      if constexpr (scans_in_registers<T, Op>) {
+        T const* const values = values_at(at, count, local);
+        T const p = has_prefix(block) ? prefix : T(0);
+        carry = rule_.inclusive
+                    ? sum_scan<T>::template scan_and_add<true>(values, target_ + at, count, carry, p, past_caches_)
+                    : sum_scan<T>::template scan_and_add<false>(values, target_ + at, count, carry, p, past_caches_);
+      } else {
+        local[-1] = carry;
+        reader_.read(at, at + count, local);
+        carry = scan_values(local, count, rule_.op, at > first ? &carry : nullptr);
+        write(local, at, count, at == first, block, prefix);
+      }
     }
     pass_on(block, prefix, carry);
+    if (past_caches_) stream_fence();
     return true;
+  }
+
+  // The operand's own memory where it lies dense, otherwise its values, evaluated into `buffer`.
+  T const* values_at(index at, index count, T* buffer) const {
+    using row_type = decltype(reader_.fast_row());
+    if constexpr (std::is_same_v<row_type, pointer_row<T>>)
+      if (reader_.one_fast_row()) return reader_.fast_row().data + at;
+    reader_.read(at, at + count, buffer);
+    return buffer;
   }
 
   // The prefix is still to come: the block is scanned into a buffer in the L2 cache, then finished from there.
@@ -179,9 +152,11 @@ class scanner {
     pass_on(block, prefix, carry);
     for (index at = first; at < last; at += buffer_length)
       write(local + (at - first), at, std::min(buffer_length, last - at), at == first, block, prefix);
+    if (past_caches_) stream_fence();
     return true;
   }
 
+  static bool is_aligned(T const* data) { return reinterpret_cast<std::uintptr_t>(data) % 64 == 0; }
   bool has_prefix(index block) const { return rule_.has_initial || block > 0; }
 
   void pass_on(index block, T const& prefix, T const& sum) {
@@ -194,17 +169,14 @@ class scanner {
     alignas(64) T buffer[buffer_length];
     T* const to = past_caches_ ? buffer : target_ + at;
     if (rule_.inclusive) {
+      if constexpr (scans_in_registers<T, Op>)
+        return sum_scan<T>::add(local, target_ + at, count, p ? *p : T(0), past_caches_);
       apply_prefix(local, count, rule_.op, p, to);
     } else {
-      if (!first_of_block)
-        apply_prefix(local - 1, 1, rule_.op, p, to);
-      else
-        *to = prefix;
+      *to = first_of_block ? prefix : static_cast<T>(rule_.op(prefix, local[-1]));
       apply_prefix(local, count - 1, rule_.op, p, to + 1);
     }
-    if (!past_caches_) return;
-    stream_copy(target_ + at, buffer, static_cast<std::size_t>(count) * sizeof(T));
-    stream_fence();
+    if (past_caches_) stream_copy(target_ + at, buffer, static_cast<std::size_t>(count) * sizeof(T));
   }
 
   scan_rule<T, Op> rule_;

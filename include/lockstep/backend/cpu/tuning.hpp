@@ -1,16 +1,15 @@
 // Sizes that the CPU backend's loops use. Those that shape results never depend on the number of threads.
 #pragma once
 
-#include "../../core/config.hpp"
+#include "../../algorithm/reduction_order.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// Elements of one reduction tile, and partial results kept side by side within it: these fix the order of every
-/// floating-point sum.
-inline constexpr index tile = 4096;
-inline constexpr index lanes = 32;
+using reduction_order::lanes;
+using reduction_order::lines_per_block;
+using reduction_order::tile;
 
 /// Elements of one block of a scan; fixes the order of floating-point prefix sums. Two of them stay in an L2 cache.
 inline constexpr index scan_block = 16384;
