@@ -1,6 +1,7 @@
 // fuse: several expressions evaluated in one pass over memory, `tie(y, z) = fuse(e1, e2)`.
 #pragma once
 
+#include "../expression/operators.hpp"
 #include "map.hpp"
 
 namespace lockstep {
@@ -43,59 +44,99 @@ void store_together(lowering& context, std::tuple<Es...> const& nodes, view<Ts, 
       nodes);
 }
 
-/// Arrays and windows that take the values of fused expressions.
+/// Arrays (by reference) and windows (by value) that take the values of fused expressions.
 template <class... Targets>
 class [[nodiscard]] tied {
  public:
-  explicit tied(Targets&... targets) : targets_(targets...) {}
+  explicit tied(Targets... targets) : targets_(static_cast<Targets&&>(targets)...) {}
 
   /// Writes every expression into its target, reading what they share once. The expressions read the values from
-  /// before the assignment, even where targets appear in them. Throws shape_error, changing nothing, when a shape
-  /// differs from its target's or from another expression's.
+  /// before the assignment, even where targets appear in them; targets must not overlap each other. Throws, changing
+  /// nothing: shape_error when a shape differs from its target's or from another expression's, device_error when not
+  /// all lies on one device.
   template <node... Es>
   requires(sizeof...(Es) == sizeof...(Targets)) void operator=(fused<Es...> const& values) const {
-    auto const& first = std::get<0>(values.expressions);
-    auto const together = [&](auto const&... e) {
-      (require_shape(e, first.shape()), ...);
-      std::apply([&](auto&... target) { (prepare(target, e), ...); }, targets_);
-      auto const views = std::apply([](auto&... target) { return std::make_tuple(target.view()...); }, targets_);
-      if (first.size() == 0) return;
-      bool const apart = std::apply([&](auto const&... to) { return (independent(to, e...) && ...); }, views);
-      if (apart) {
-        lowering context{std::get<0>(targets_).device(), {}};
-        std::apply([&](auto const&... to) { store_together(context, values.expressions, to...); }, views);
-      } else {
-        auto const kept = std::make_tuple(evaluate_to_array<value_t<Es>>(e)...);
-        assign_each(kept, std::index_sequence_for<Targets...>{});
-      }
-    };
-    std::apply(together, values.expressions);
+    static_assert(((rank_v<Es> == rank_v<Targets>)&&...), "tie(y, z) = fuse(e, f): ranks of targets and expressions");
+    static_assert(((rank_v<Targets> == std::get<0>(std::tuple{rank_v<Targets>...})) && ...),
+                  "fuse: all expressions must have the same number of axes");
+    assign(values.expressions, std::index_sequence_for<Targets...>{});
   }
 
  private:
-  template <class Target, node E>
-  static void prepare(Target& target, E const& e) {
-    if constexpr (is_array<Target>::value)
-      if (!target.has_storage()) target = Target(device_or_default(e), e.shape());
-    require_shape(e, target.shape());
-    require_device(e, target.device());
+  template <class T>
+  static constexpr bool is_array_target = is_array<std::remove_cvref_t<T>>::value;
+
+  template <class Expressions, std::size_t... I>
+  void assign(Expressions const& es, std::index_sequence<I...>) const {
+    auto const& extents = std::get<0>(es).shape();
+    device const where = home(es, std::index_sequence<I...>{});
+    (check(std::get<I>(targets_), std::get<I>(es), extents, where), ...);
+    auto fresh = std::make_tuple(room_for(std::get<I>(targets_), where, extents)...);
+    if (extents.size() != 0) evaluate(where, es, view_of(std::get<I>(targets_), std::get<I>(fresh))...);
+    (adopt(std::get<I>(targets_), std::get<I>(fresh)), ...);
   }
-  template <class T, std::size_t R, node... Es>
-  static bool independent(view<T, R> const& target, Es const&... es) {
-    return ((overlap_of(es, target) == overlap::none) && ...);
-  }
-  template <class Kept, std::size_t... I>
-  void assign_each(Kept const& kept, std::index_sequence<I...>) const {
-    ((std::get<I>(targets_) = std::get<I>(kept)), ...);
+  template <class... Es, class... Views>
+  static void evaluate(device const& where, std::tuple<Es...> const& es, Views const&... to) {
+    auto const reads_none_of = [&](auto const& target) {
+      return std::apply([&](auto const&... e) { return ((overlap_of(e, target) == overlap::none) && ...); }, es);
+    };
+    if ((reads_none_of(to) && ...)) {
+      lowering context{where, {}};
+      return store_together(context, es, to...);
+    }
+    auto const write = [&](auto const&... kept) { (evaluate_into(where, as_node(kept), to), ...); };
+    std::apply([&](auto const&... e) { write(evaluate_to_array<value_t<decltype(e)>>(where, e)...); }, es);
   }
 
-  std::tuple<Targets&...> targets_;
+  /// The device of the first target that has one, otherwise of the first expression that has one.
+  template <class Expressions, std::size_t... I>
+  device home(Expressions const& es, std::index_sequence<I...>) const {
+    device found;
+    auto const look_at = [&](auto const& target) {
+      if constexpr (is_array_target<decltype(target)>)
+        if (!target.has_storage()) return;
+      if (!found.valid()) found = target.device();
+    };
+    (look_at(std::get<I>(targets_)), ...);
+    ((found.valid() ? void() : void(found = device_of(std::get<I>(es)))), ...);
+    return found.valid() ? found : default_device();
+  }
+  template <class Target, node E, class Shape>
+  static void check(Target const& target, E const& e, Shape const& extents, device const& where) {
+    require_shape(e, extents);
+    require_device(e, where);
+    if constexpr (is_array_target<Target>)
+      if (!target.has_storage()) return;
+    require_shape(e, target.shape());
+    if (!(target.device() == where))
+      throw device_error("tie: found targets on " + where.name() + " and on " + target.device().name() +
+                         ", expected one device; copy one with array::to(device)");
+  }
+  /// Storage for an array that has none; otherwise an array without storage.
+  template <class Target, class Shape>
+  static auto room_for(Target const& target, device const& where, Shape const& extents) {
+    array<value_t<Target>, rank_v<Target>> room;
+    if constexpr (is_array_target<Target>)
+      if (!target.has_storage()) room = array<value_t<Target>, rank_v<Target>>(where, extents);
+    return room;
+  }
+  template <class Target, class Room>
+  static auto view_of(Target& target, Room& room) {
+    return room.has_storage() ? room.view() : target.view();
+  }
+  template <class Target, class Room>
+  static void adopt(Target& target, Room& room) {
+    if constexpr (is_array_target<Target>)
+      if (room.has_storage()) target = std::move(room);
+  }
+
+  std::tuple<Targets...> targets_;
 };
 
 /// The left side of `tie(y, z) = fuse(e1, e2)`.
-template <class... Targets>
-tied<Targets...> tie(Targets&... targets) {
-  return tied<Targets...>(targets...);
+template <assignable_target... Targets>
+tied<Targets...> tie(Targets&&... targets) {
+  return tied<Targets...>(std::forward<Targets>(targets)...);
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -89,14 +89,18 @@ device device_or_default(E const& e) {
   return found.valid() ? found : default_device();
 }
 
-/// A new array that holds the expression's values.
+/// A new array on a device that holds the expression's values.
 template <class T, node E>
-array<T, rank_v<E>> evaluate_to_array(E const& e) {
-  device const where = device_or_default(e);
+array<T, rank_v<E>> evaluate_to_array(device const& where, E const& e) {
   require_device(e, where);
   array<T, rank_v<E>> result(where, e.shape());
   if (result.size() != 0) evaluate_into(where, e, result.view());
   return result;
+}
+/// The same on the device that the expression lies on.
+template <class T, node E>
+array<T, rank_v<E>> evaluate_to_array(E const& e) {
+  return evaluate_to_array<T>(device_or_default(e), e);
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_shape(std::string const& found, std::string const& e,

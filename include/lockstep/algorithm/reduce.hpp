@@ -6,7 +6,7 @@
 #include "map.hpp"
 #include "reducers.hpp"
 #if LOCKSTEP_CUDA
-#include "../backend/cuda/reduce.cuh"
+#include "../backend/cuda/reduce_axis.cuh"
 #endif
 
 namespace lockstep {
