@@ -29,6 +29,10 @@ template <std::size_t I, class T>
 LOCKSTEP_INLINE T const& get(slot<I, T> const& s) {
   return s.value;
 }
+template <std::size_t I, class T>
+LOCKSTEP_INLINE T& modify(slot<I, T>& s) {
+  return s.value;
+}
 
 /// Calls f(operand...) with every value in the list.
 template <class F, class... Ts>
@@ -90,7 +94,7 @@ concept can_flatten = requires(E const& e) {
 
 /// f(e...) for every index of the operands' common shape.
 template <class F, class... Es>
-struct elementwise
+struct [[nodiscard]] elementwise
     : node_base<elementwise<F, Es...>, std::remove_cvref_t<std::invoke_result_t<F const&, value_t<Es>...>>,
                 std::max({rank_v<Es>...})> {
   static constexpr std::size_t Rank = std::max({rank_v<Es>...});
@@ -166,10 +170,25 @@ struct elementwise
   }
 };
 
+/// True when an integer of the width of T holds the value; wrapping a negative one to unsigned, as C++ does, is fine.
+template <std::integral T, std::integral S>
+constexpr bool holds(S value) {
+  auto const wrapped = static_cast<T>(value);
+  return static_cast<S>(wrapped) == value || static_cast<S>(static_cast<std::make_signed_t<T>>(wrapped)) == value;
+}
+
+template <class T>
+[[noreturn, gnu::cold, gnu::noinline]] void throw_scalar_too_wide(std::string const& value) {
+  throw error("found the scalar " + value + " beside an expression of " + type_name<T>() + ", expected one that " +
+              type_name<T>() + " holds; convert the expression to a wider type first: cast<T>(e)");
+}
+
 /// A scalar beside an expression of values T takes the type T, unless that would lose its kind: an integer array beside
-/// 0.5 is a double expression, a float array beside 0.5 stays float.
+/// 0.5 is a double expression, a float array beside 0.5 stays float. Throws error for an integer that T cannot hold.
 template <class T, scalar S>
 constexpr auto scalar_for(S value) {
+  if constexpr (std::is_integral_v<T> && std::is_integral_v<S> && !std::is_same_v<T, bool>)
+    if (!holds<T>(value)) throw_scalar_too_wide<T>(std::to_string(value));
   if constexpr (std::is_arithmetic_v<T> && !(std::is_floating_point_v<S> && std::is_integral_v<T>)&&!(
                                                std::is_same_v<T, bool> && !std::is_same_v<S, bool>))
     return static_cast<T>(value);
