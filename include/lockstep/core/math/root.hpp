@@ -19,6 +19,9 @@ __attribute__((const)) double sqrt(double) noexcept;
 }  // namespace without_errno
 LOCKSTEP_INLINE float sqrt(float x) { return without_errno::sqrtf(x); }
 LOCKSTEP_INLINE double sqrt(double x) { return without_errno::sqrt(x); }
+#elif defined(__CUDACC__)  // nvcc's front end takes neither
+LOCKSTEP_INLINE float sqrt(float x) { return ::sqrtf(x); }
+LOCKSTEP_INLINE double sqrt(double x) { return ::sqrt(x); }
 #else
 typedef float (*float_function_without_errno)(float) __attribute__((const));
 typedef double (*double_function_without_errno)(double) __attribute__((const));
