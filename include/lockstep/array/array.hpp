@@ -179,6 +179,10 @@ class array {
   }
   /// Axes in reverse order: a window, no copy.
   template <class Compilation = compilation>
+  auto transpose() {
+    return make_window<Compilation>(*this).transpose();
+  }
+  template <class Compilation = compilation>
   auto transpose() const {
     return make_window<Compilation>(*this).transpose();
   }

@@ -43,11 +43,14 @@ array<T, 1> arange(device const& where, std::size_t n, T first = T(0), T step = 
   result = first + step * cast<T>(indices(result.shape()));
   return result;
 }
-/// n values from `first` to `last`, both included, evenly spaced.
+/// n values from `first` to `last`, both included exactly, evenly spaced.
 template <std::floating_point T>
 array<T, 1> linspace(device const& where, std::size_t n, T first, T last) {
   T const step = n > 1 ? (last - first) / static_cast<T>(n - 1) : T(0);
-  return arange<T>(where, n, first, step);
+  array<T, 1> result(where, shape<1>(n));
+  auto const at = indices(result.shape());
+  result = lockstep::where(at + 1 == static_cast<index>(n) && at > 0, last, first + step * cast<T>(at));
+  return result;
 }
 
 }  // namespace LOCKSTEP_COMPILER

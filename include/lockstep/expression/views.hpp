@@ -78,7 +78,7 @@ struct slice_evaluator {
 };
 
 template <class E, std::size_t Rank>
-struct sliced : reindexed<sliced<E, Rank>, E, Rank> {
+struct [[nodiscard]] sliced : reindexed<sliced<E, Rank>, E, Rank> {
   static constexpr char const* title = "slice";
   lockstep::shape<Rank> from;
 
@@ -116,7 +116,7 @@ struct transpose_evaluator {
 };
 
 template <class E, std::size_t Rank>
-struct transposed : reindexed<transposed<E, Rank>, E, Rank> {
+struct [[nodiscard]] transposed : reindexed<transposed<E, Rank>, E, Rank> {
   static constexpr char const* title = "transpose";
   using reindexed<transposed<E, Rank>, E, Rank>::reindexed;
   template <class Inner>
@@ -160,7 +160,7 @@ struct reshape_evaluator {
 };
 
 template <class E, std::size_t Rank>
-struct reshaped : reindexed<reshaped<E, Rank>, E, Rank> {
+struct [[nodiscard]] reshaped : reindexed<reshaped<E, Rank>, E, Rank> {
   static constexpr char const* title = "reshape";
   using reindexed<reshaped<E, Rank>, E, Rank>::reindexed;
   template <class Inner>
@@ -179,7 +179,7 @@ auto reshape_of(E const& e, shape<Rank> const& extents) {
 // --- broadcast ------------------------------------------------------------------------------------------------------
 
 template <class E, std::size_t Rank>
-struct broadcasted : node_base<broadcasted<E, Rank>, value_t<E>, Rank> {
+struct [[nodiscard]] broadcasted : node_base<broadcasted<E, Rank>, value_t<E>, Rank> {
   E operand;
   lockstep::shape<Rank> extents;
 
@@ -229,7 +229,7 @@ struct column_evaluator {
 
 /// A vector of n values as a matrix of shape (n, 1), so that it broadcasts along rows.
 template <class E>
-struct column_node : node_base<column_node<E>, value_t<E>, 2> {
+struct [[nodiscard]] column_node : node_base<column_node<E>, value_t<E>, 2> {
   E operand;
   lockstep::shape<2> extents;
 
@@ -313,7 +313,7 @@ struct neighbor_evaluator {
 };
 
 template <class E, std::size_t Rank>
-struct neighbor_node : reindexed<neighbor_node<E, Rank>, E, Rank> {
+struct [[nodiscard]] neighbor_node : reindexed<neighbor_node<E, Rank>, E, Rank> {
   static constexpr char const* title = "neighbor";
   lockstep::shape<Rank> offset;
   boundary outside;
@@ -366,7 +366,7 @@ struct index_evaluator {
 };
 
 /// The index along an axis of whatever index space the expression ends up in.
-struct indices_node : node_base<indices_node, index, 0> {
+struct [[nodiscard]] indices_node : node_base<indices_node, index, 0> {
   std::size_t along;
 
   explicit indices_node(std::size_t a) : along(a) {}
@@ -385,16 +385,37 @@ struct indices_node : node_base<indices_node, index, 0> {
   }
 };
 
-/// Element i, j, ... is the index along `along`: broadcasts to any shape, as in `y = x + indices(axis(0))`.
+/// Element i, j, ... is the index along `along` of the index space that the whole expression ends up in, counted from
+/// its first axis: `y = x + indices(axis(0))`. Evaluating it throws shape_error where there is no such axis.
 inline indices_node indices(axis along = axis(0)) { return indices_node(along.number); }
 
-/// The same over an index space of its own.
+/// The same over an index space of its own, which broadcasts as arrays do: its axes stay where they are counted.
 template <std::size_t Rank>
-auto indices(shape<Rank> const& extents, axis along = axis(0)) {
+struct [[nodiscard]] index_space : node_base<index_space<Rank>, index, Rank> {
+  lockstep::shape<Rank> extents;
+  std::size_t along;
+
+  index_space(lockstep::shape<Rank> const& s, std::size_t a) : extents(s), along(a) {}
+  lockstep::shape<Rank> const& shape() const { return extents; }
+  template <class Visitor>
+  void visit(Visitor&&, bool = true) const {}
+  [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
+    text += "indices(" + to_string(extents) + ", axis " + std::to_string(along) + ")";
+  }
+  template <std::size_t R>
+  auto lower(lowering&, lockstep::shape<R> const& target) const {
+    return repeated_evaluator<index_evaluator<Rank>, Rank, R>{{along}, extents, target[R - 1]};
+  }
+};
+
+/// Element i, j, ... of an index space of this shape is the index along `along`. Throws shape_error when there is no
+/// such axis.
+template <std::size_t Rank>
+requires(Rank > 0) index_space<Rank> indices(shape<Rank> const& extents, axis along = axis(0)) {
   if (along.number >= Rank)
     throw shape_error("indices: found axis " + std::to_string(along.number) + ", expected an axis of the shape " +
                       to_string(extents));
-  return broadcast_of(indices(along), extents);
+  return {extents, along.number};
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -32,7 +32,7 @@ void require_same_size(shape<A> const& have, shape<B> const& want) {
 /// Elements of a counted storage seen as an index space. T is const when it cannot be written. Copying the handle
 /// copies no elements; assigning to it writes through.
 template <class T, std::size_t Rank, layout Layout = layout::rows>
-struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank> {
+struct [[nodiscard]] window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank> {
   using element = std::remove_const_t<T>;
 
   std::shared_ptr<storage> owner;
@@ -134,6 +134,7 @@ struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank>
 /// The whole of an array as a window; what an array becomes inside a tree.
 template <class, class T, std::size_t Rank>
 window<T, Rank, layout::dense> make_window(array<T, Rank>& a) {
+  static_cast<void>(a.device());  // throws when the array was never given a shape
   return {a.shared_storage(), a.view()};
 }
 template <class, class T, std::size_t Rank>
@@ -144,7 +145,7 @@ window<T const, Rank, layout::dense> make_window(array<T, Rank> const& a) {
 
 /// A scalar operand, or a whole index space of one value.
 template <class T, std::size_t Rank = 0>
-struct constant : node_base<constant<T, Rank>, T, Rank> {
+struct [[nodiscard]] constant : node_base<constant<T, Rank>, T, Rank> {
   T value;
   lockstep::shape<Rank> extents;
 
