@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../core/math.hpp"
+#include "../core/user_sqrt.hpp"
 #include "operators.hpp"
 
 namespace lockstep {
