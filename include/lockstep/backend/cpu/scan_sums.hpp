@@ -78,13 +78,26 @@ struct sum_scan<T, std::index_sequence<L...>> {
     }
   }
 
+  /// Lanes I of a and, counted from `width`, of b.
+  template <int... I>
+  static vector pick(vector a, vector b) {
+#if defined(__CUDACC__)  // whose front end loses the pack among the builtin's arguments
+    constexpr int from[] = {I...};
+    vector picked = {};
+    for (int l = 0; l < width; ++l) picked[l] = from[l] < width ? a[from[l]] : b[from[l] - width];
+    return picked;
+#else
+    return __builtin_shufflevector(a, b, I...);
+#endif
+  }
+
   /// Inclusive sums of the lanes. Lane l takes an earlier lane of v, or zero where there is none (the lanes of `zero`
   /// are numbered from `width`).
   static vector scan_lanes(vector v) {
     vector const zero = {};
-    if constexpr (part > 1) v += __builtin_shufflevector(v, zero, (int(L) % part < 1 ? width + int(L) : int(L) - 1)...);
-    if constexpr (part > 2) v += __builtin_shufflevector(v, zero, (int(L) % part < 2 ? width + int(L) : int(L) - 2)...);
-    if constexpr (part < width) v += __builtin_shufflevector(v, zero, (int(L) < part ? width + int(L) : part - 1)...);
+    if constexpr (part > 1) v += pick<(int(L) % part < 1 ? width + int(L) : int(L) - 1)...>(v, zero);
+    if constexpr (part > 2) v += pick<(int(L) % part < 2 ? width + int(L) : int(L) - 2)...>(v, zero);
+    if constexpr (part < width) v += pick<(int(L) < part ? width + int(L) : part - 1)...>(v, zero);
     return v;
   }
 
@@ -94,13 +107,13 @@ struct sum_scan<T, std::index_sequence<L...>> {
     index i = 0;
     for (; i + width <= count; i += width) {
       vector v = scan_lanes(load(in + i));
-      vector const total = __builtin_shufflevector(v, v, (int(L) * 0 + width - 1)...);
+      vector const total = pick<(int(L) * 0 + width - 1)...>(v, v);
       v += carries;
       carries += total;
       if constexpr (Inclusive) {
         store<PastCaches>(out + i, finish(v));
       } else {
-        store<PastCaches>(out + i, finish(__builtin_shufflevector(before, v, (width - 1 + int(L))...)));
+        store<PastCaches>(out + i, finish(pick<(width - 1 + int(L))...>(before, v)));
         before = v;
       }
     }

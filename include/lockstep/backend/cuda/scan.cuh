@@ -1,0 +1,214 @@
+// scan on a GPU in one pass over memory. Tiles are numbered in the order in which they begin; each publishes what it
+// adds up to, and takes what lies before it in a fixed order: the whole of the super-groups before its own, then the
+// groups before its own in the super-group, then the tiles before it in the group. So the bits of floating results
+// never depend on timing, as they do with CUB's DeviceScan, whose look-back stops wherever it meets a finished prefix.
+#pragma once
+
+#include "../../algorithm/scan_rule.hpp"
+#include "../../array/view.hpp"
+#include "../../expression/host_only.hpp"
+#include "warp.cuh"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+inline constexpr int scan_warps = block_threads / warp_lanes;
+
+/// Elements per thread: together they fill 64 bytes of registers.
+template <class T>
+inline constexpr int scan_items = sizeof(T) <= 4    ? 16
+                                  : sizeof(T) <= 8  ? 8
+                                  : sizeof(T) <= 16 ? 4
+                                                    : 2;
+
+/// Values that a block publishes once and others wait for. Flags are zero before the scan begins.
+template <class T>
+struct published {
+  T* values;
+  unsigned* ready;
+
+  __device__ void publish(index i, T const& value) const {
+    values[i] = value;
+    __threadfence();
+    atomicExch(&ready[i], 1u);
+  }
+  __device__ T wait(index i) const {
+    while (*static_cast<unsigned volatile*>(&ready[i]) == 0) {
+    }
+    __threadfence();
+    return values[i];
+  }
+};
+
+/// What the blocks of one scan share. Groups are of warp_lanes tiles, super-groups of warp_lanes groups.
+template <class T>
+struct scan_state {
+  published<T> tiles, groups, supers;
+  unsigned long long* next_tile;
+};
+
+/// A value or nothing: what lies before the first element is nothing, unless there is an initial value.
+template <class T>
+struct prefix {
+  T value;
+  bool there;
+};
+template <class T, class Op>
+LOCKSTEP_INLINE T after(prefix<T> const& before, T const& value, Op const& op) {
+  return before.there ? static_cast<T>(op(before.value, value)) : value;
+}
+
+/// The combination of `count` < warp_lanes published values from `first` on, waited for. Called by a whole warp; lane 0
+/// has the result.
+template <class T, class Op>
+__device__ __forceinline__ prefix<T> combine_published(published<T> const& from, index first, int count, int lane,
+                                                       Op const& op) {
+  T value{};
+  if (lane < count) value = from.wait(first + lane);
+  __syncwarp();
+  value = combine_neighbors(value, lane, count, warp_lanes,
+                            [&](T const& a, T const& b) { return static_cast<T>(op(a, b)); });
+  return {value, count > 0};
+}
+
+/// Publishes what a tile adds up to, and finds what lies before it. Called by one warp; lane 0 has the result.
+template <class T, class Op>
+__device__ prefix<T> look_back(scan_state<T> const& state, scan_rule<T, Op> const& rule, index tile, T const& total,
+                               int lane) {
+  index const group = tile / warp_lanes, super = group / warp_lanes;
+  int const in_group = static_cast<int>(tile % warp_lanes), in_super = static_cast<int>(group % warp_lanes);
+  bool const ends_group = in_group == warp_lanes - 1, ends_super = ends_group && in_super == warp_lanes - 1;
+
+  if (lane == 0 && !ends_group) state.tiles.publish(tile, total);
+  prefix<T> const tiles = combine_published(state.tiles, group * warp_lanes, in_group, lane, rule.op);
+  T const group_total = after(tiles, total, rule.op);
+  if (lane == 0 && ends_group && !ends_super) state.groups.publish(group, group_total);
+  prefix<T> const groups = combine_published(state.groups, super * warp_lanes, in_super, lane, rule.op);
+  if (lane != 0) return {};
+  prefix<T> before{rule.initial, rule.has_initial};
+  if (super > 0) before = {state.supers.wait(super - 1), true};
+  if (ends_super) state.supers.publish(super, after(before, after(groups, group_total, rule.op), rule.op));
+  if (groups.there) before = {after(before, groups.value, rule.op), true};
+  if (tiles.there) before = {after(before, tiles.value, rule.op), true};
+  return before;
+}
+
+/// Scans 32 values across a warp, inclusively; lanes from `count` on are not used.
+template <class T, class Op>
+__device__ __forceinline__ T scan_lanes(T value, int lane, Op const& op) {
+#pragma unroll
+  for (int step = 1; step < warp_lanes; step *= 2) {
+    T const left = shuffle_up(value, step);
+    if (lane >= step) value = static_cast<T>(op(left, value));
+  }
+  return value;
+}
+
+template <class T>
+struct scan_values {
+  T items[scan_items<T>];
+};
+
+/// Reads a warp's part of a tile, rows of 32 neighbors, and scans it inclusively.
+template <class T, class Op, class Evaluator>
+__device__ __forceinline__ scan_values<T> scan_warp(Evaluator const& evaluator, Op const& op, index first, index total,
+                                                    int lane) {
+  scan_values<T> all;
+#pragma unroll
+  for (int row = 0; row < scan_items<T>; ++row) {
+    index const i = first + row * warp_lanes + lane;
+    all.items[row] = i < total ? static_cast<T>(evaluator.at(shape<1>(i))) : T{};
+  }
+#pragma unroll
+  for (int row = 0; row < scan_items<T>; ++row) all.items[row] = scan_lanes(all.items[row], lane, op);
+#pragma unroll
+  for (int row = 1; row < scan_items<T>; ++row) {
+    T const before = shuffle_from(all.items[row - 1], warp_lanes - 1);
+    all.items[row] = static_cast<T>(op(before, all.items[row]));
+  }
+  return all;
+}
+
+/// Writes a warp's part of a tile behind what lies before it.
+template <class T, class Op>
+__device__ __forceinline__ void write_warp(scan_values<T> const& all, prefix<T> const& before,
+                                           scan_rule<T, Op> const& rule, T* to, index first, index total, int lane) {
+  T left = before.value;  // of the element before the row, for exclusive scans
+#pragma unroll
+  for (int row = 0; row < scan_items<T>; ++row) {
+    index const i = first + row * warp_lanes + lane;
+    T const here = after(before, all.items[row], rule.op);
+    if (rule.inclusive) {
+      if (i < total) to[i] = here;
+    } else {
+      T const neighbor = shuffle_up(here, 1);
+      if (i < total) to[i] = lane == 0 ? left : neighbor;
+      left = shuffle_from(here, warp_lanes - 1);
+    }
+  }
+}
+
+template <class T, class Op, class Evaluator>
+__global__ void __launch_bounds__(block_threads)
+    scan_kernel(Evaluator evaluator, scan_rule<T, Op> rule, T* to, index total, scan_state<T> state) {
+  __shared__ index shared_tile;
+  __shared__ alignas(T) unsigned char raw_totals[scan_warps * sizeof(T)];
+  __shared__ alignas(prefix<T>) unsigned char raw_before[sizeof(prefix<T>)];
+  T* const totals = reinterpret_cast<T*>(raw_totals);
+  auto* const shared_before = reinterpret_cast<prefix<T>*>(raw_before);
+  int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
+
+  if (threadIdx.x == 0) shared_tile = static_cast<index>(atomicAdd(state.next_tile, 1ull));
+  __syncthreads();
+  constexpr index warp_length = index{warp_lanes} * scan_items<T>;
+  index const tile = shared_tile, tile_first = tile * scan_warps * warp_length;
+  index const first = tile_first + warp * warp_length;
+  auto const all = scan_warp<T>(evaluator, rule.op, first, total, lane);
+  if (lane == warp_lanes - 1) totals[warp] = all.items[scan_items<T> - 1];
+  __syncthreads();
+  if (warp == 0) {
+    T sum = totals[0];
+    for (int w = 1; w < scan_warps; ++w) sum = static_cast<T>(rule.op(sum, totals[w]));
+    prefix<T> const before = look_back(state, rule, tile, sum, lane);
+    if (lane == 0) *shared_before = before;
+  }
+  __syncthreads();
+  prefix<T> before = *shared_before;
+  for (int w = 0; w < warp; ++w) before = {after(before, totals[w], rule.op), true};
+  write_warp(all, before, rule, to, first, total, lane);
+}
+
+/// Flags, counter and values of a scan of `tiles` tiles, in memory of the device; the flags are cleared.
+template <class T>
+scan_state<T> make_scan_state(lowering& context, index tiles) {
+  index const groups = tiles / warp_lanes, supers = groups / warp_lanes, all = tiles + groups + supers;
+  auto const room = [&](index count, std::size_t bytes) {
+    context.temporaries.push_back(make_storage(context.where, static_cast<std::size_t>(count), bytes));
+    return context.temporaries.back()->data;
+  };
+  auto* const flags = static_cast<unsigned*>(room(all + 2, sizeof(unsigned)));
+  auto* const values = static_cast<T*>(room(all, sizeof(T)));
+  unsigned char const zero = 0;
+  context.where.state().fill(flags, &zero, 1, static_cast<std::size_t>(all + 2) * sizeof(unsigned));
+  auto const part = [&](index from) { return published<T>{values + from, flags + 2 + from}; };
+  return {part(0), part(tiles), part(tiles + groups), reinterpret_cast<unsigned long long*>(flags)};
+}
+
+/// Scans the values of an evaluator of one axis, at least one, into dense memory, which may be what it reads element by
+/// element. Reads and writes memory once.
+template <class T, class Op, class Evaluator>
+void scan(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target) {
+  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator>) {
+    throw_host_only(context.where);
+  } else {
+    index const total = target.extents[0];
+    index const tiles = ceil_div(total, index{block_threads} * scan_items<T>);
+    launch(context.where, "scanning", scan_kernel<T, Op, Evaluator>, tiles, block_threads, evaluator, rule, target.data,
+           total, make_scan_state<T>(context, tiles));
+  }
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
