@@ -126,10 +126,13 @@ struct count_reducer {
   index empty() const { return 0; }
 };
 
-/// Operators whose operands may change places. Specialize it for your own to let them run on vector lanes; without, the
-/// elements are combined from first to last within each tile.
+/// Operators whose operands may change places: those with a member `static constexpr bool commutative = true`, and ours.
+/// They run on vector lanes; with others the elements are combined from first to last within each tile.
 template <class Op>
 inline constexpr bool is_commutative = false;
+template <class Op>
+requires requires { Op::commutative; }
+inline constexpr bool is_commutative<Op> = Op::commutative;
 template <>
 inline constexpr bool is_commutative<plus> = true;
 template <>
