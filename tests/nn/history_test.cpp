@@ -71,6 +71,13 @@ TEST_CASE("history: a table with one row per epoch, all as wide as the head") {
   }
 }
 
+TEST_CASE("history: comma-separated values") {
+  std::string const text = nn::comma_separated(example(2, true));
+  CHECK(count(text, "\n") == 3);
+  CHECK(contains(text, "\n2,0,0.25,0.875,0.75,0.8125,0,12.5,4800,0.9600,0.0400,0\n"));
+  CHECK(contains(nn::comma_separated(example(1, false)), "\n1,0,0.5,0.875,,,0,12.5,"));
+}
+
 TEST_CASE("history: times and the progress line") {
   CHECK(nn::clock_text(0) == "0:00");
   CHECK(nn::clock_text(41.4) == "0:41");

@@ -32,6 +32,12 @@ class checkpoint {
     return found->second;
   }
 
+  /// Throws format_error unless there is a note of that name with exactly this text.
+  void expect_note(std::string const& name, std::string const& text) const {
+    if (note(name) != text)
+      throw format_error(origin_, 0, "note \"" + name + "\": found \"" + note(name) + "\", expected \"" + text + "\"");
+  }
+
   /// Adds or replaces a tensor; `values` are row-major, as many as the product of `extents`, or shape_error.
   template <class T>
   void set(std::string const& name, std::vector<index> const& extents, std::span<T const> values) {

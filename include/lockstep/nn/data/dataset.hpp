@@ -111,6 +111,8 @@ struct standardization {
   }
 };
 
+inline namespace LOCKSTEP_COMPILER {
+
 /// Writes the standardized values of `count` samples to `images` and their labels to `labels`;
 /// the i-th one is sample `sample_of(i)` of `data`.
 template <class Order>
@@ -133,4 +135,5 @@ void gather(dataset const& data, standardization const& how, index count, Order 
   }
 }
 
+}  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep::nn::data

@@ -27,13 +27,14 @@ struct epoch_summary {
   float learning_rate = 0;         ///< of the last step
   double seconds = 0;              ///< of training; evaluation and checkpoints not counted
   double images_per_second = 0;
-  /// Share of the ranks' time (mean over ranks) spent in reading samples, forward, backward and the update.
+  /// Share of the ranks' time spent in anything but communication: reading samples, forward, backward, update.
   double arithmetic_share = 0;
-  /// Share of the ranks' time in which they only communicated or waited for others to do so: what overlap with the
-  /// backward pass did not hide. Together with the arithmetic it makes 1.
+  /// Share of the ranks' time spent in calls of the communicator, waiting for other ranks included: what the backward
+  /// pass did not hide. Together with the arithmetic it makes 1.
   double communication_share = 0;
-  /// Bytes that the ranks send each other in a step, summed over them: each all-reduce counts 2 (ranks - 1) times its
-  /// array, up the tree and down again. What ranks in one process read from shared memory counts as sent.
+  /// Bytes sent in a step, summed over the ranks, as their communicators count them: 2 (ranks - 1) times the gradient
+  /// and the two numbers of a batch (loss and right answers). What ranks load from and store to each other's memory
+  /// counts as sent. 0 on one device.
   std::uint64_t bytes_sent_per_step = 0;
 };
 
@@ -73,6 +74,23 @@ inline std::string table_row(epoch_summary const& e) {
 inline std::string table(history const& epochs) {
   std::string text = table_head() + "\n";
   for (epoch_summary const& epoch : epochs) text += table_row(epoch) + "\n";
+  return text;
+}
+
+/// All epochs as comma-separated values below a line of column names; empty fields where there was no test set.
+inline std::string comma_separated(history const& epochs) {
+  std::string text =
+      "epoch,steps,loss,accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second,arithmetic_share,"
+      "communication_share,bytes_sent_per_step\n";
+  for (epoch_summary const& e : epochs) {
+    char test[64] = ",", line[320];
+    if (e.test) std::snprintf(test, sizeof test, "%.9g,%.9g", e.test->loss, e.test->accuracy);
+    std::snprintf(line, sizeof line, "%lld,%lld,%.9g,%.9g,%s,%.9g,%.6g,%.6g,%.4f,%.4f,%llu\n",
+                  static_cast<long long>(e.epoch), static_cast<long long>(e.steps), e.loss, e.accuracy, test,
+                  static_cast<double>(e.learning_rate), e.seconds, e.images_per_second, e.arithmetic_share,
+                  e.communication_share, static_cast<unsigned long long>(e.bytes_sent_per_step));
+    text += line;
+  }
   return text;
 }
 
