@@ -76,6 +76,26 @@ TEST_CASE("a product's bits do not depend on alignment nor on the rows around it
   }
 }
 
+TEST_CASE_TEMPLATE("products with a transpose, of every size around a tile", T, float, double) {
+  index const panel = cpu::panel_columns<T>, deep = cpu::panel_depth<T>, block = 8 * cpu::tile_rows;
+  for (index rows : {index{1}, index{2}, panel - 1, panel, panel + 1, 2 * panel + 3})
+    for (index columns : {index{1}, index{7}, block - 1, block, block + 1})
+      for (index depth : {index{1}, index{9}, deep, deep + 5}) {
+        auto const a = random_values<T>(rows * depth, 1), b = random_values<T>(columns * depth, 2);
+        std::vector<T> c(static_cast<std::size_t>(rows * columns), T(NAN));
+        cpu::multiply_by_transpose<T>(rows, columns, depth, a.data(), b.data(), c.data());
+        for (index i = 0; i < rows; ++i)
+          for (index j = 0; j < columns; ++j) {
+            double sum = 0;
+            for (index k = 0; k < depth; ++k)
+              sum += static_cast<double>(a[static_cast<std::size_t>(i * depth + k)]) *
+                     static_cast<double>(b[static_cast<std::size_t>(j * depth + k)]);
+            double const tolerance = (sizeof(T) == 4 ? 1e-5 : 1e-13) * std::sqrt(static_cast<double>(depth));
+            REQUIRE(std::abs(static_cast<double>(c[static_cast<std::size_t>(i * columns + j)]) - sum) <= tolerance);
+          }
+      }
+}
+
 TEST_CASE("pooling: the first of equals wins, NaN wins over all, and the gradient goes where the value came from") {
   // One row of three windows of 2 x 2 pixels, one channel: a tie, a NaN, negatives.
   std::vector<float> const in{1, 5, NAN, 9, -2, -1, 5, 5, 3, NAN, -1, -3};

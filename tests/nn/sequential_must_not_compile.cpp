@@ -11,7 +11,7 @@
 // case 10: linear: its width must be positive
 // case 11: sequential: needs a layer that computes after its input
 // case 12: conv2d: filters, kernel and stride must be positive
-// case 13: max_pool2d: the window must be from 1 to 16 pixels wide
+// case 13: max_pool2d: the window must be from 1 to 15 pixels wide
 // case 14: input: extents must be positive
 // case 15: sequential: nn::input must be followed by layers, found a type that is none
 #include <lockstep/nn/sequential.hpp>
@@ -58,7 +58,7 @@ auto count = sequential<input<8, 8, 1>, flatten>::parameter_count;
 auto count = sequential<input<8, 8, 1>, conv2d<4, 3, same, 0>, flatten, linear<2>>::parameter_count;
 #endif
 #if CASE == 13
-auto count = sequential<input<8, 8, 1>, max_pool2d<0>, flatten, linear<2>>::parameter_count;
+auto count = sequential<input<16, 16, 1>, max_pool2d<16>, flatten, linear<2>>::parameter_count;
 #endif
 #if CASE == 14
 auto count = sequential<input<0>, linear<2>>::parameter_count;

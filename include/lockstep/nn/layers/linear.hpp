@@ -48,9 +48,7 @@ struct linear {
       T* bias = gradient + inputs * Width;
       std::fill_n(bias, Width, T(0));
       cpu::add_rows(out_gradient, samples, Width, bias);
-      if (in_gradient)
-        cpu::multiply<T>(samples, inputs, Width, {out_gradient, Width, 1}, {parameters, 1, Width}, in_gradient, inputs,
-                         {});
+      if (in_gradient) cpu::multiply_by_transpose<T>(samples, inputs, Width, out_gradient, parameters, in_gradient);
     }
   };
 };

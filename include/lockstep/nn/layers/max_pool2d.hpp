@@ -11,7 +11,7 @@ inline namespace LOCKSTEP_COMPILER {
 /// a tie and receives the gradient; NaN wins over everything.
 template <index Window>
 struct max_pool2d : without_parameters {
-  static_assert(Window >= 1 && Window <= 16, "max_pool2d: the window must be from 1 to 16 pixels wide");
+  static_assert(Window >= 1 && Window <= 15, "max_pool2d: the window must be from 1 to 15 pixels wide");
   static constexpr index step = std::max<index>(Window, 1);  // so that a refused window is the only error
 
   template <extents In>

@@ -78,18 +78,19 @@ class pooled_convolution_gradients {
   static constexpr index pixels = S.out_pixels() / (Window * Window);
   static constexpr index weights_size = whole_lines<T>(S.filters * blocks::padded_taps);
   static constexpr index input_size = whole_lines<T>(S.in.sample() + blocks::overrun);
-  static constexpr index lists_size = S.filters * pixels * static_cast<index>(sizeof(chosen_pixel<T>) / sizeof(T));
+  static constexpr index list_size = S.filters * pixels;
+  static constexpr index term_size = static_cast<index>(sizeof(sparse_term<T>) / sizeof(T));
 
  public:
   static constexpr index overrun = blocks::overrun;
-  static constexpr index scratch = 2 * weights_size + input_size + lists_size;
+  static constexpr index scratch = 2 * weights_size + input_size + 2 * list_size * term_size;
 
   /// `parameters` begin with the weights; `memory` has room for `scratch` elements.
   pooled_convolution_gradients(T const* parameters, bool wants_input, T*, T* memory)
       : weights_(memory),
         sums_(weights_ + weights_size),
         input_(sums_ + weights_size),
-        chosen_{reinterpret_cast<chosen_pixel<T>*>(input_ + input_size), counts_, pixels} {
+        chosen_{lists(input_), counts_, pixels, lists(input_) + list_size, ends_} {
     std::fill_n(sums_, weights_size, T(0));
     if (wants_input) filters_first<T, S.kernel, S.in.channels>(parameters, S.filters, weights_);
   }
@@ -98,10 +99,12 @@ class pooled_convolution_gradients {
 
   /// Takes in one image; `out_gradient` is that of the pooled pixels, `places` their choices.
   void add_image(T const* in, T const* out_gradient, std::uint8_t const* places, T* in_gradient) {
-    list_chosen(S, Window, out_gradient, places, chosen_);
+    mark_chosen(out_gradient, places, S.out_size() / (Window * Window), keys_);
+    list_by_filter(S, Window, out_gradient, keys_, chosen_);
     add_pooled_weight_gradient<T, S.kernel, S.in.channels>(S, chosen_, in, sums_);
     if (!in_gradient) return;
-    pooled_input_gradient<T, S.kernel, S.in.channels>(S, chosen_, weights_, input_);
+    list_by_pixel(S, Window, out_gradient, keys_, blocks::padded_taps, chosen_);
+    pooled_input_gradient<T, S.kernel, S.in.channels>(S, Window, chosen_, weights_, input_);
     copy_images(static_cast<T const*>(input_), S.in, in_gradient, dense_images(S.in.height, S.in.width, S.in.channels),
                 1);
   }
@@ -110,7 +113,10 @@ class pooled_convolution_gradients {
   void finish(T* gradient) { filters_last<T, S.kernel, S.in.channels>(sums_, S.filters, gradient); }
 
  private:
-  index counts_[S.filters];
+  static sparse_term<T>* lists(T* input) { return reinterpret_cast<sparse_term<T>*>(input + input_size); }
+
+  index counts_[S.filters], ends_[S.out_pixels()];
+  std::uint8_t keys_[S.out_size() / (Window * Window) + 8];
   T *weights_, *sums_, *input_;
   chosen_pixels<T> chosen_;
 };

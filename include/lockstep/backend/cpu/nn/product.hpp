@@ -76,5 +76,39 @@ void multiply(index rows, index columns, index depth, strided_matrix<T> const& a
   }
 }
 
+/// c (rows x columns) = a (rows x depth) * the transpose of b (columns x depth); all are dense. For few rows and many
+/// columns: b is read in place, and it is the result that is turned, tile by tile.
+template <class T>
+void multiply_by_transpose(index rows, index columns, index depth, T const* a, T const* b, T* c) {
+  constexpr index full = panel_columns<T>, block = 8 * tile_rows;
+  alignas(64) T panel[panel_depth<T> * full], turned[block * full];
+  for (index first = 0; first == 0 || first < depth; first += panel_depth<T>) {
+    index const length = std::min(panel_depth<T>, depth - first);
+    walk const products{1, length, 0, 1, 0, full};
+    for (index row = 0; row < rows; row += full) {
+      index const count = std::min(full, rows - row);
+      pack_panel(strided_matrix<T>{a + first, 1, depth}, 0, length, row, count, panel);
+      for (index column = 0; column < columns; column += block) {
+        index const height = std::min(block, columns - column);
+        for_each_tile(height, [&](index i, index tile) {
+          tile_addresses<T> at;
+          for (index j = 0; j < tile; ++j) {
+            at.a[j] = b + (column + i + j) * depth + first;
+            at.c[j] = turned + (i + j) * full;
+          }
+          product_tile(tile, at, static_cast<T const*>(panel), products, finish<T>{}, full);
+        });
+        for (index i = 0; i < count; ++i) {
+          T* to = c + (row + i) * columns + column;
+          if (first == 0)
+            for (index j = 0; j < height; ++j) to[j] = turned[j * full + i];
+          else
+            for (index j = 0; j < height; ++j) to[j] += turned[j * full + i];
+        }
+      }
+    }
+  }
+}
+
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep::nn::cpu

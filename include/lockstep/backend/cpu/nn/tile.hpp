@@ -53,6 +53,9 @@ template <class T, int Rows>
   for (index segment = 0; segment < w.segments; ++segment) {
     T const* from = b + segment * w.b_segment;
     index offset = segment * w.a_segment;
+#if defined(__clang__)
+#pragma clang loop unroll(disable)  // unrolled, it runs out of registers
+#endif
     for (index k = 0; k < length; ++k, offset += a_step, from += b_step) {
       vec<T> const b0 = load(from), b1 = load(from + lanes);
       unroll<Rows>([&](auto row) __attribute__((always_inline)) {
