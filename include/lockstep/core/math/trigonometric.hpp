@@ -17,26 +17,25 @@ LOCKSTEP_INLINE double choose(magnitude_range m, double c1, double c2, double c3
   return select_bits(m.fifth, c5, select_bits(m.fourth, c4, low));
 }
 
-/// x / pi = n + (first + second + third): the first two exact and at most 1/2, the third below 2^-8, n's low bits in
-/// `bits`.
+/// x / pi = n + (first + second), the first exact and at most 1/2, the second at most 1/4, with n's low bits in `bits`.
 struct turns {
-  double first, second, third;
+  double first, second;
   std::uint64_t bits;
 };
 
-/// Payne and Hanek's reduction of a float's magnitude `a`, in doubles: 29 bits of 1/pi times 24 bits of `a` are exact,
-/// and the bits of 1/pi that give multiples of two half turns are left out. Five ranges of exponents need five windows
-/// of 1/pi; they are chosen by blends, so that any argument takes the same way.
+/// Payne and Hanek's reduction of a float's magnitude `a`, in doubles: the bits of 1/pi that would give multiples of
+/// two half turns are left out, those that matter are a sum of two doubles, and the first product is exact. Five ranges
+/// of exponents need five windows of 1/pi; they are chosen by blends, so that any argument takes the same way.
 LOCKSTEP_INLINE turns reduce(double a) {
-  magnitude_range const range = {mask_if<double>(a >= 0x1p28), mask_if<double>(a >= 0x1p53),
-                                 mask_if<double>(a >= 0x1p78), mask_if<double>(a >= 0x1p103)};
-  double const y1 = a * choose(range, 0x1.45f306dp-2, 0x1.7cc1b7p-8, 0x1.c9c882ap-30, 0x1.4a7f09dp-55, 0x1.abe8fa9p-80);
-  double const y2 =
-      a * choose(range, 0x1.9391054p-31, 0x1.391054ap-35, 0x1.4fe13aap-60, 0x1.7d1f534p-85, 0x1.4ddc0dbp-109);
-  double const y3 = a * choose(range, 0x1.4fe13abe8fa9ap-60, 0x1.fc2757d1f534ep-65, 0x1.e8fa9a6ee06dbp-88,
-                               0x1.bb81b6c52b328p-114, 0x1.8a5664f10e41p-139);
-  auto const k1 = round_to_integer(y1), k2 = round_to_integer(y2);
-  return {y1 - k1.value, y2 - k2.value, y3, k1.bits + k2.bits};
+  magnitude_range const range = {mask_if<double>(a >= 0x1p28), mask_if<double>(a >= 0x1p54),
+                                 mask_if<double>(a >= 0x1p80), mask_if<double>(a >= 0x1p106)};
+  double const hi = choose(range, 0x1.45f306dc9c883p-2, 0x1.7cc1b727220a9p-8, 0x1.9391054a7f09dp-31,
+                           0x1.29fc2757d1f53p-57, 0x1.5f47d4d377037p-83);
+  double const lo = choose(range, -0x1.6b01ec5417056p-56, 0x1.3f84eafa3ea6ap-62, 0x1.7d1f534ddc0dbp-85,
+                           0x1.377036d8a5665p-111, -0x1.3ad4cd8778df8p-138);
+  auto const [y, rounding] = exact_product(a, hi);
+  auto const k = round_to_integer(y);
+  return {y - k.value, mad(a, lo, rounding), k.bits};
 }
 
 /// sin(r) for |r| <= pi / 2.
@@ -51,7 +50,7 @@ LOCKSTEP_INLINE float sin_of_magnitude(float x, double offset) {
   turns const t = reduce(magnitude(double(x)));
   double const shifted = t.first + offset;
   auto const k = round_to_integer(shifted + t.second);
-  double const turn = ((shifted - k.value) + t.second) + t.third;
+  double const turn = (shifted - k.value) + t.second;
   return flip_sign(half_turn_sin(float(turn * 0x1.921fb54442d18p1)), std::uint32_t(t.bits + k.bits) << 31);
 }
 
@@ -64,7 +63,7 @@ LOCKSTEP_INLINE float tan(float x) {
   double const magic = format<double>::round_magic / 2;  // rounds to halves of half turns
   double const k = (t.first + t.second) + magic;
   auto const odd = -std::uint32_t(to_bits(k) & 1);
-  float const r = float((((t.first - (k - magic)) + t.second) + t.third) * 0x1.921fb54442d18p1);
+  float const r = float(((t.first - (k - magic)) + t.second) * 0x1.921fb54442d18p1);
   float const z = r * r;
   float const sine = mad(r * z, polynomial(z, -0x1.555552p-3f, 0x1.110be6p-7f, -0x1.9ab408p-13f), r);
   float const cosine =
