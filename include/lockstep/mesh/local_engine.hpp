@@ -1,6 +1,8 @@
 // local_engine: one rank's side of the communication among threads of this process.
 #pragma once
 
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -79,11 +81,14 @@ class local_engine {
   void finish(std::uint64_t number) {
     if (!is_open(number)) return;  // it ended when a later one needed its place
     bool const done = await(number);
-    std::exception_ptr const thrown = done ? group_->exception(number) : nullptr;
-    contribution const what = group_->brought(number, rank_);
+    std::exception_ptr const thrown = done ? group_->slot(number).thrown() : nullptr;
+    std::string const what = done && !thrown ? "" : call(number);
     close(number);
-    if (thrown) std::rethrow_exception(thrown);
-    if (!done) throw_failure(to_string(what) + " (collective " + std::to_string(number) + ")");
+    if (thrown) {
+      world().fail(group_->world_rank(rank_), "the operator of " + what + " threw an exception");
+      std::rethrow_exception(thrown);
+    }
+    if (!done) throw_failure(what);
   }
 
   /// Ends it now: as finish does when everybody has come, otherwise by failing on all ranks.
@@ -97,24 +102,31 @@ class local_engine {
 
  private:
   using phase = local_group::phase;
-  static constexpr std::size_t threads_pay_from = std::size_t{1}
-                                                  << 21;  // bytes that a device's other threads are woken for
+  /// From so many bytes on, a device's other threads are woken to help.
+  static constexpr std::size_t threads_pay_from = std::size_t{1} << 21;
 
   local_world& world() const { return group_->world(); }
-  bool is_open(std::uint64_t number) const { return open_ >> number % local_group::slots & 1; }
+  bool is_open(std::uint64_t number) const {
+    return number >= tail_ && (open_ >> number % local_group::slots & 1) != 0;
+  }
+
+  static std::string call(contribution const& what, std::uint64_t number) {
+    return to_string(what) + " (collective " + std::to_string(number) + ")";
+  }
+  std::string call(std::uint64_t number) const { return call(group_->slot(number).at(rank_).brought, number); }
 
   [[noreturn]] void throw_failure(std::string const& what) const {
     throw communication_error(what + " on rank " + std::to_string(rank_) + " of " + std::to_string(size()) + ": " +
                               world().first_failure().reason);
   }
   [[noreturn]] void fail(std::string const& what, std::string const& reason) const {
-    world().fail(group_->world_rank(rank_), reason);
+    world().fail(group_->world_rank(rank_), "rank " + std::to_string(rank_) + ", " + what + ": " + reason);
     throw_failure(what);
   }
 
   std::uint64_t post(contribution const& mine, rank_reduction const* how = nullptr) {
     std::uint64_t const number = next_;
-    if (world().failed()) throw_failure(to_string(mine) + " (collective " + std::to_string(number) + ")");
+    if (world().failed()) throw_failure(call(mine, number));
     if (number >= local_group::slots) make_room(mine, number - local_group::slots);
     ++next_;
     open_ |= std::uint64_t{1} << number % local_group::slots;
@@ -130,8 +142,9 @@ class local_engine {
     auto const behind = [&] { return (closed_by_all_ = group_->closed_by_all()) <= old; };
     bool const in_time = world().wait(until, [&] { return !behind() || world().failed() || group_->lost(next_); });
     if (!behind()) return;
-    fail(to_string(mine) + " (collective " + std::to_string(next_) + ")",
-         in_time ? "a rank has left" : "waited " + seconds() + " for ranks that are 64 collectives behind");
+    if (world().failed()) throw_failure(call(mine, next_));
+    fail(call(mine, next_), in_time ? "a rank has returned without the collectives before this one"
+                                    : "waited " + seconds() + " for ranks that are 64 collectives behind");
   }
 
   /// Returns whether collective `number` came to be; otherwise it never will, and the world knows why.
@@ -145,7 +158,7 @@ class local_engine {
       auto const settled = [&] { return group_->phase_of(number) != phase::open; };
       bool const in_time = world().wait(
           until, [&] { return settled() || world().failed() || group_->lost(number); }, [&] { return help(number); });
-      if (settled()) continue;
+      if (settled() || (!in_time && everyone_arrived(number))) continue;
       if (!world().failed()) world().fail(group_->world_rank(rank_), missing(number, in_time));
       group_->kill(number);
     }
@@ -155,7 +168,7 @@ class local_engine {
   }
 
   void work(std::uint64_t number) {
-    if (where_.threads() > 1 && group_->bytes(number) >= threads_pay_from)
+    if (where_.threads() > 1 && group_->slot(number).bytes() >= threads_pay_from)
       where_.run(static_cast<index>(where_.threads()), [&](index) { group_->work(number, rank_); });
     else
       group_->work(number, rank_);
@@ -192,18 +205,28 @@ class local_engine {
     }
   }
 
+  bool everyone_arrived(std::uint64_t number) const {
+    for (std::size_t r = 0; r < size(); ++r)
+      if (!group_->arrived(number, r)) return false;
+    return true;
+  }
+
   /// Why collective `number` waits in vain.
   std::string missing(std::uint64_t number, bool left) const {
     std::string ranks;
     for (std::size_t r = 0; r < size(); ++r)
       if (!group_->arrived(number, r) && (!left || world().has_left(group_->world_rank(r))))
         ranks += (ranks.empty() ? "" : ", ") + std::to_string(r);
-    std::string const call = to_string(group_->brought(number, rank_)) + " (collective " + std::to_string(number) + ")";
-    if (left) return "rank " + ranks + " has returned without calling " + call;
-    return "rank " + std::to_string(rank_) + " waited " + seconds() + " in " + call + " for rank " + ranks +
+    std::string const where = call(number);
+    if (left) return "rank " + ranks + " has returned without calling " + where;
+    return "rank " + std::to_string(rank_) + " waited " + seconds() + " in " + where + " for rank " + ranks +
            ", which had not called it; longer work needs a longer mesh::set_timeout";
   }
-  std::string seconds() const { return std::to_string(world().timeout()) + " s"; }
+  std::string seconds() const {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g s", world().timeout());
+    return text;
+  }
 
   std::shared_ptr<local_group> group_;
   device where_;

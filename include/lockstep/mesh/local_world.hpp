@@ -26,7 +26,7 @@ class local_world {
   local_world(std::size_t ranks, double timeout)
       : ranks_(ranks),
         timeout_(timeout),
-        spins_(ranks <= std::thread::hardware_concurrency() ? 1000 : 0),
+        spins_(ranks <= std::thread::hardware_concurrency() ? 256 : 0),
         left_(std::make_unique<std::atomic<bool>[]>(ranks)) {
     for (std::size_t r = 0; r < ranks; ++r) left_[r] = false;
   }

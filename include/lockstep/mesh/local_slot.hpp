@@ -1,0 +1,217 @@
+// local_slot: one collective among threads: what every rank brings to it, and the work on it, cut into chunks.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "composed.hpp"
+
+namespace lockstep {
+
+enum class collective_kind : unsigned char { barrier, all_reduce, broadcast, all_gather, reduce_scatter };
+
+/// What one rank brings to a collective.
+struct contribution {
+  collective_kind kind = collective_kind::barrier;
+  void const* from = nullptr;
+  void* to = nullptr;
+  std::size_t count = 0;
+  element_kind element = {1, ""};
+  char const* operator_name = "";
+  std::size_t root = 0;
+};
+
+/// "all_reduce of 10 float by +".
+inline std::string to_string(contribution const& c) {
+  static constexpr char const* names[] = {"barrier", "all_reduce", "broadcast", "all_gather", "reduce_scatter"};
+  std::string text = names[static_cast<std::size_t>(c.kind)];
+  if (c.kind == collective_kind::barrier) return text;
+  text += " of " + std::to_string(c.count) + " " + c.element.name;
+  if (*c.operator_name) text += std::string(" by ") + c.operator_name;
+  if (c.kind == collective_kind::broadcast) text += " from rank " + std::to_string(c.root);
+  return text;
+}
+
+/// Whether two ranks mean the same collective.
+inline bool agree(contribution const& a, contribution const& b) {
+  auto const same = [](char const* x, char const* y) { return x == y || std::strcmp(x, y) == 0; };
+  return a.kind == b.kind && a.count == b.count && a.element.bytes == b.element.bytes && a.root == b.root &&
+         same(a.element.name, b.element.name) && same(a.operator_name, b.operator_name);
+}
+
+/// The work is in slices, one for each rank, whose own threads take chunks from it first. The public atomics belong to
+/// the protocol of local_group.
+class local_slot {
+ public:
+  /// A rank in this collective.
+  struct alignas(64) place {
+    contribution brought = {};
+    std::atomic<std::uint64_t> number{UINT64_MAX};  ///< of the collective that this is for
+    alignas(64) std::atomic<std::size_t> next_chunk{0};
+  };
+
+  alignas(64) std::atomic<std::uint64_t> state{0};
+  std::atomic<std::uint64_t> arrivals{0};
+  alignas(64) std::atomic<std::size_t> chunks_left{0};
+
+  void set_ranks(std::size_t ranks) {
+    ranks_ = ranks;
+    places_ = std::make_unique<place[]>(ranks);
+  }
+  place& at(std::size_t rank) { return places_[rank]; }
+  place const& at(std::size_t rank) const { return places_[rank]; }
+
+  /// Everything has been brought: cuts the work into chunks. Nobody else may look before that.
+  void prepare(contribution const& what, rank_reduction const* how) {
+    what_ = what;
+    if (how) how_ = *how;
+    threw_ = false;
+    thrown_ = nullptr;
+    bool const all_reduce = what.kind == collective_kind::all_reduce;
+    slices_ = small() && all_reduce ? 1 : ranks_;
+    chunk_ = std::max<std::size_t>(1, chunk_bytes / (how ? what.element.bytes : 1));
+    std::size_t chunks = 0;
+    for (std::size_t q = 0; q < slices_; ++q) {
+      at(q).next_chunk.store(small() ? none_left : 0, std::memory_order_relaxed);
+      chunks += (length(q) + chunk_ - 1) / chunk_;
+    }
+    chunks_left.store(chunks, std::memory_order_relaxed);
+  }
+
+  /// Bytes that all ranks together have to write.
+  std::size_t bytes() const {
+    std::size_t const each = what_.count * what_.element.bytes * ranks_;
+    return what_.kind == collective_kind::all_gather ? each * ranks_ : each;
+  }
+  /// So little that one rank does it all, instead of waking others.
+  bool small() const { return bytes() <= small_bytes; }
+
+  /// All the work, by one thread.
+  void run_all() {
+    attempt([&] {
+      for (std::size_t q = 0; q < slices_; ++q) run(q, 0, length(q));
+    });
+  }
+
+  /// Takes chunks until none is left, beginning in slice `rank`. Returns how many.
+  std::size_t run_chunks(std::size_t rank) {
+    std::size_t taken = 0;
+    for (std::size_t i = 0; i < slices_; ++i) {
+      std::size_t const q = (rank + i) % slices_, all = length(q), chunks = (all + chunk_ - 1) / chunk_;
+      std::atomic<std::size_t>& next = at(q).next_chunk;
+      while (next.load(std::memory_order_relaxed) < chunks) {
+        std::size_t const c = next.fetch_add(1, std::memory_order_relaxed);
+        if (c >= chunks) break;
+        ++taken;
+        attempt([&] { run(q, c * chunk_, std::min(all, (c + 1) * chunk_)); });
+      }
+    }
+    return taken;
+  }
+
+  /// What the operator threw first, once all is done.
+  std::exception_ptr thrown() const { return thrown_; }
+
+ private:
+  static constexpr std::size_t chunk_bytes = std::size_t{1} << 15;  // two or four of them fit the nearest caches
+  static constexpr std::size_t small_bytes = std::size_t{1} << 13;
+  static constexpr std::size_t none_left = SIZE_MAX / 2;
+
+  /// One pointer per rank, on the stack for usual numbers of ranks.
+  template <class P>
+  struct pointers {
+    explicit pointers(std::size_t count) : more(count > 32 ? count : 0), data(count > 32 ? more.data() : few) {}
+    pointers(pointers const&) = delete;
+    pointers& operator=(pointers const&) = delete;
+    P few[32];
+    std::vector<P> more;
+    P* data;
+  };
+
+  /// Elements (bytes, for those that copy) that slice `q` is long.
+  std::size_t length(std::size_t q) const {
+    std::size_t const all = what_.count * what_.element.bytes;
+    switch (what_.kind) {
+      case collective_kind::all_reduce:
+        return slice(q).size();
+      case collective_kind::reduce_scatter:
+        return what_.count;
+      case collective_kind::all_gather:
+        return all * ranks_;
+      case collective_kind::broadcast:
+        return q == what_.root ? 0 : all;
+      default:
+        return 0;
+    }
+  }
+
+  /// The part of an all_reduce that is slice `q`; cut between cache lines, so that no two ranks write to the same one.
+  composed::part slice(std::size_t q) const {
+    std::size_t const line = std::max<std::size_t>(1, 64 / what_.element.bytes);
+    auto const lines = composed::part_of((what_.count + line - 1) / line, q, slices_);
+    return {std::min(what_.count, lines.begin * line), std::min(what_.count, lines.end * line)};
+  }
+
+  template <class F>
+  void attempt(F const& f) {
+    try {
+      f();
+    } catch (...) {
+      if (!threw_.exchange(true)) thrown_ = std::current_exception();
+    }
+  }
+
+  /// [begin, end) of slice `q`.
+  void run(std::size_t q, std::size_t begin, std::size_t end) {
+    if (what_.kind == collective_kind::all_reduce) {
+      std::size_t const at_element = slice(q).begin + begin;
+      reduce(at_element, 0, ranks_, at_element, end - begin);
+    } else if (what_.kind == collective_kind::reduce_scatter) {
+      reduce(q * what_.count + begin, q, 1, begin, end - begin);
+    } else if (what_.kind == collective_kind::all_gather) {
+      gather(q, begin, end);
+    } else {
+      std::memcpy(output(q) + begin, input(what_.root) + begin, end - begin);
+    }
+  }
+
+  unsigned char const* input(std::size_t rank) const {
+    return static_cast<unsigned char const*>(at(rank).brought.from);
+  }
+  unsigned char* output(std::size_t rank) const { return static_cast<unsigned char*>(at(rank).brought.to); }
+
+  /// `count` elements from element `from_at` of all inputs to element `to_at` of the outputs of ranks from `first` on.
+  void reduce(std::size_t from_at, std::size_t first, std::size_t outputs, std::size_t to_at, std::size_t count) {
+    std::size_t const width = what_.element.bytes;
+    pointers<void const*> from(ranks_);
+    pointers<void*> to(outputs);
+    for (std::size_t r = 0; r < ranks_; ++r) from.data[r] = input(r) + from_at * width;
+    for (std::size_t o = 0; o < outputs; ++o) to.data[o] = output(first + o) + to_at * width;
+    how_(from.data, ranks_, to.data, outputs, count);
+  }
+
+  /// Bytes [begin, end) of what rank `q` gets.
+  void gather(std::size_t q, std::size_t begin, std::size_t end) {
+    std::size_t const each = what_.count * what_.element.bytes;
+    while (begin < end) {
+      std::size_t const within = begin % each, size = std::min(end - begin, each - within);
+      unsigned char const* const from = input(begin / each) + within;
+      if (output(q) + begin != from) std::memcpy(output(q) + begin, from, size);
+      begin += size;
+    }
+  }
+
+  std::size_t ranks_ = 0, slices_ = 0, chunk_ = 1;
+  contribution what_;
+  rank_reduction how_ = {};
+  std::unique_ptr<place[]> places_;
+  std::atomic<bool> threw_{false};
+  std::exception_ptr thrown_;
+};
+
+}  // namespace lockstep
