@@ -10,6 +10,7 @@
 #include "array/factories.hpp"
 #include "device/device.hpp"
 #include "expression/functions.hpp"
+#include "expression/host_only.hpp"
 #include "expression/views.hpp"
 #include "mesh/communicator.hpp"
 #include "mesh/mesh.hpp"

@@ -237,9 +237,10 @@ requires(sizeof...(Axis) <= 1) auto count(E&& e, Axis... along) {
 template <expression E, class T, class Op>
 requires std::convertible_to<T, value_t<E>>
 auto reduce(E&& e, T initial, Op op) {
-  using reducer = operator_reducer<value_t<E>, Op>;
+  using reducer = operator_reducer<value_t<E>, callable_t<Op>>;
   auto operand = as_node(std::forward<E>(e));
-  return reduction<reducer, decltype(operand)>(reducer{static_cast<value_t<E>>(initial), op}, std::move(operand));
+  return reduction<reducer, decltype(operand)>(reducer{static_cast<value_t<E>>(initial), callable(op)},
+                                               std::move(operand));
 }
 
 /// Computes several whole reductions; those given together over one shape take one pass over memory. Returns a tuple of

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../backend/cpu/scan.hpp"
+#include "../expression/device_function.hpp"
 #include "map.hpp"
 #if LOCKSTEP_CUDA
 #include "../backend/cuda/scan.cuh"
@@ -74,14 +75,15 @@ auto make_scan(E&& e, scan_rule<T, Op> const& rule) {
 template <expression E, class Op = plus>
 auto inclusive_scan(E&& e, Op op = {}) {
   using T = scan_t<value_t<E>>;
-  return make_scan(std::forward<E>(e), scan_rule<T, Op>{op, true, false, T{}});
+  return make_scan(std::forward<E>(e), scan_rule<T, callable_t<Op>>{callable(op), true, false, T{}});
 }
 /// Element i is initial op e[0] op ... op e[i - 1].
 template <expression E, class T = value_t<E>, class Op = plus>
 requires std::convertible_to<T, value_t<E>>
 auto exclusive_scan(E&& e, T initial = {}, Op op = {}) {
   using V = scan_t<value_t<E>>;
-  return make_scan(std::forward<E>(e), scan_rule<V, Op>{op, false, true, static_cast<V>(initial)});
+  return make_scan(std::forward<E>(e),
+                   scan_rule<V, callable_t<Op>>{callable(op), false, true, static_cast<V>(initial)});
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -3,6 +3,7 @@
 
 #include "../core/math.hpp"
 #include "../core/user_sqrt.hpp"
+#include "device_function.hpp"
 #include "operators.hpp"
 
 namespace lockstep {
@@ -376,7 +377,7 @@ auto cast(A&& a) {
 /// LOCKSTEP_FUNCTION, or a __device__ lambda. Complexity: one pass, fused with whatever surrounds it.
 template <class F, class... Es>
 requires operands_of_elementwise<Es...>
-auto map(F f, Es&&... es) { return apply_elementwise(std::move(f), std::forward<Es>(es)...); }
+auto map(F f, Es&&... es) { return apply_elementwise(callable(std::move(f)), std::forward<Es>(es)...); }
 
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

@@ -49,13 +49,17 @@ class writer {
     for_each_row_part(target_.extents, first, last, [&](coordinates<R> c, index begin, index end) {
       T* row = target_.data;
       for (std::size_t axis = 0; axis + 1 < R; ++axis) row += c[axis] * target_.strides[axis];
-      index const stride = R == 0 ? 1 : target_.strides[R == 0 ? 0 : R - 1];
-      if (stride == 1) return reader_.read_row(c, begin, end, row + begin);
-      T buffer[buffer_length];
-      for (index at = begin; at < end; at += buffer_length) {
-        index const stop = std::min(end, at + buffer_length);
-        reader_.read_row(c, at, stop, buffer);
-        for (index j = at; j < stop; ++j) row[j * stride] = buffer[j - at];
+      if constexpr (R == 0) {
+        reader_.read_row(c, begin, end, row);
+      } else {
+        index const stride = target_.strides[R - 1];
+        if (stride == 1) return reader_.read_row(c, begin, end, row + begin);
+        T buffer[buffer_length];
+        for (index at = begin; at < end; at += buffer_length) {
+          index const stop = std::min(end, at + buffer_length);
+          reader_.read_row(c, at, stop, buffer);
+          for (index j = at; j < stop; ++j) row[j * stride] = buffer[j - at];
+        }
       }
     });
   }
