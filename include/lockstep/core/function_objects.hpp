@@ -169,7 +169,7 @@ struct minimum {
   LOCKSTEP_INLINE constexpr std::common_type_t<X, Y> operator()(X const& left, Y const& right) const {
     std::common_type_t<X, Y> const x = left, y = right;
     if constexpr (std::is_floating_point_v<std::common_type_t<X, Y>>)
-      return (y < x) | (y != y) ? y : x;
+      return ((y < x) | (y != y)) ? y : x;
     else
       return y < x ? y : x;
   }
@@ -182,7 +182,7 @@ struct maximum {
   LOCKSTEP_INLINE constexpr std::common_type_t<X, Y> operator()(X const& left, Y const& right) const {
     std::common_type_t<X, Y> const x = left, y = right;
     if constexpr (std::is_floating_point_v<std::common_type_t<X, Y>>)
-      return (x < y) | (y != y) ? y : x;
+      return ((x < y) | (y != y)) ? y : x;
     else
       return x < y ? y : x;
   }
