@@ -30,7 +30,8 @@ class generator {
   std::uint64_t state_;
 };
 
-/// n values in [low, high), rounded toward zero for integers.
+/// n values in [low, high), rounded toward zero for integers. Floating ones are multiples of 1/64, so that the products
+/// and sums of a few are exact, with or without fused multiply-add.
 template <class T>
 std::vector<T> random_values(std::size_t n, std::uint64_t seed, double low = -10, double high = 10) {
   generator random(seed);
@@ -38,6 +39,8 @@ std::vector<T> random_values(std::size_t n, std::uint64_t seed, double low = -10
   for (std::size_t i = 0; i < n; ++i)
     if constexpr (std::is_same_v<T, bool>)
       values[i] = random.next() & 1;
+    else if constexpr (std::is_floating_point_v<T>)
+      values[i] = static_cast<T>(std::floor(random.between(low, high) * 64) / 64);
     else
       values[i] = static_cast<T>(random.between(low, high));
   return values;
