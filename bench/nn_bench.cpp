@@ -70,14 +70,16 @@ void forward(benchmark::State& state) {
 /// What the machine can do: independent multiply-adds on registers, as many as hide their latency.
 void fused_multiply_add_limit(benchmark::State& state) {
   using nn::cpu::vec;
-  vec<float> sum[12] = {}, factor = nn::cpu::splat(1.0f + static_cast<float>(state.range(0)) * 1e-9f);
-  for (auto _ : state)
+  vec<float> const factor = nn::cpu::splat(1 - static_cast<float>(state.range(0)) * 1e-3f);
+  for (auto _ : state) {
+    vec<float> sum[12];
+    nn::cpu::unroll<12>([&](auto j) __attribute__((always_inline)) { sum[j] = nn::cpu::splat(static_cast<float>(j)); });
     for (int i = 0; i < 1000; ++i)
-      nn::cpu::unroll<12>([&](auto j) __attribute__((always_inline)) {
-        sum[j] += factor * factor;
-        asm("" : "+x"(sum[j]));
-      });
-  benchmark::DoNotOptimize(sum);
+      nn::cpu::unroll<12>([&](auto j) __attribute__((always_inline)) { sum[j] = sum[j] * factor + factor; });
+    vec<float> total{};
+    nn::cpu::unroll<12>([&](auto j) __attribute__((always_inline)) { total += sum[j]; });
+    benchmark::DoNotOptimize(total[0]);
+  }
   state.counters["FLOP/s"] = benchmark::Counter(
       static_cast<double>(state.iterations()) * 12000 * 2 * static_cast<double>(nn::cpu::width<float>),
       benchmark::Counter::kIsRate);

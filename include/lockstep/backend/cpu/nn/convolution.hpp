@@ -15,16 +15,21 @@ template <class T>
 void convolve_rows(convolution_sizes const& s, T const* in, T const* panels, index first_row, index rows, T* out,
                    index out_row, finish<T> const& end) {
   walk const products{s.kernel, s.run(), s.in.row(), 1, s.run() * panel_columns<T>, panel_columns<T>};
+  index const a_pixel = s.stride * s.in.channels, a_wrap = s.stride * s.in.row() - s.out_width * a_pixel;
+  index const c_wrap = out_row - s.out_width * s.filters;
   for (index column = 0; column < s.filters; column += panel_columns<T>, panels += s.taps() * panel_columns<T>) {
     index const count = std::min(panel_columns<T>, s.filters - column);
     finish<T> const part{end.bias ? end.bias + column : nullptr, end.accumulate, end.relu};
-    index x = 0, y = 0;
+    T const* from = in + first_row * s.stride * s.in.row();
+    T* to = out + column;
+    index left = s.out_width;  // pixels of this row
     for_each_tile(rows * s.out_width, [&](index, index pixels) {
       tile_addresses<T> at;
       for (index i = 0; i < pixels; ++i) {
-        at.a[i] = in + (first_row + y) * s.stride * s.in.row() + x * s.stride * s.in.channels;
-        at.c[i] = out + y * out_row + x * s.filters + column;
-        if (++x == s.out_width) x = 0, ++y;
+        at.a[i] = from;
+        at.c[i] = to;
+        from += a_pixel, to += s.filters;
+        if (--left == 0) from += a_wrap, to += c_wrap, left = s.out_width;
       }
       product_tile(pixels, at, panels, products, part, count);
     });

@@ -119,10 +119,13 @@ inline void product_tile(index rows, tile_addresses<T> const& at, T const* b, wa
 /// Cuts `rows` rows into the fewest tiles, as equal as can be, and calls tile(first row, rows) for each.
 template <class Tile>
 inline void for_each_tile(index rows, Tile&& tile) {
-  index const tiles = (rows + tile_rows - 1) / tile_rows;
+  if (rows == 0) return;
+  index const tiles = (rows + tile_rows - 1) / tile_rows, least = rows / tiles, larger = rows - least * tiles;
+  index first = 0;
   for (index i = 0; i < tiles; ++i) {
-    index const first = rows * i / tiles, last = rows * (i + 1) / tiles;
-    tile(first, last - first);
+    index const height = least + (i < larger);
+    tile(first, height);
+    first += height;
   }
 }
 
