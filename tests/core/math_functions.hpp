@@ -28,8 +28,7 @@ struct binary {
 
 template <class T, class F, class R>
 unary<T> make_unary(char const* name, F, R, double float_bound, double double_bound) {
-  auto const loop = [](T const* x, T* out, std::int64_t n) {
-    LOCKSTEP_INDEPENDENT
+  auto const loop = [](T const* x, T* __restrict out, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) out[j] = F{}(x[j]);
   };
   return {name, loop, [](T x) -> T { return F{}(x); }, [](wide<T> x) -> wide<T> { return R{}(x); },
@@ -38,8 +37,7 @@ unary<T> make_unary(char const* name, F, R, double float_bound, double double_bo
 
 template <class T, class F, class R>
 binary<T> make_binary(char const* name, F, R, double float_bound, double double_bound) {
-  auto const loop = [](T const* x, T const* y, T* out, std::int64_t n) {
-    LOCKSTEP_INDEPENDENT
+  auto const loop = [](T const* x, T const* y, T* __restrict out, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) out[j] = F{}(x[j], y[j]);
   };
   return {name, loop, [](wide<T> x, wide<T> y) -> wide<T> { return R{}(x, y); },
@@ -55,10 +53,10 @@ std::vector<unary<T>> unary_functions() {
       make_unary<T>("cbrt", [](auto x) { return m::cbrt(x); }, [](auto x) { return std::cbrt(x); }, 1, 1),
       make_unary<T>("exp", [](auto x) { return m::exp(x); }, [](auto x) { return std::exp(x); }, 1.5, 1.5),
       make_unary<T>("exp2", [](auto x) { return m::exp2(x); }, [](auto x) { return std::exp2(x); }, 1.5, 1.5),
-      make_unary<T>("expm1", [](auto x) { return m::expm1(x); }, [](auto x) { return std::expm1(x); }, 1.5, 2.5),
+      make_unary<T>("expm1", [](auto x) { return m::expm1(x); }, [](auto x) { return std::expm1(x); }, 2, 3),
       make_unary<T>("log", [](auto x) { return m::log(x); }, [](auto x) { return std::log(x); }, 1, 1),
-      make_unary<T>("log2", [](auto x) { return m::log2(x); }, [](auto x) { return std::log2(x); }, 1, 1),
-      make_unary<T>("log10", [](auto x) { return m::log10(x); }, [](auto x) { return std::log10(x); }, 1, 1),
+      make_unary<T>("log2", [](auto x) { return m::log2(x); }, [](auto x) { return std::log2(x); }, 1.5, 1.5),
+      make_unary<T>("log10", [](auto x) { return m::log10(x); }, [](auto x) { return std::log10(x); }, 1.5, 1.5),
       make_unary<T>("log1p", [](auto x) { return m::log1p(x); }, [](auto x) { return std::log1p(x); }, 1.5, 1.5),
       make_unary<T>("sin", [](auto x) { return m::sin(x); }, [](auto x) { return std::sin(x); }, 2, 2),
       make_unary<T>("cos", [](auto x) { return m::cos(x); }, [](auto x) { return std::cos(x); }, 2.5, 2.5),

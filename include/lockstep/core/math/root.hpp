@@ -19,12 +19,16 @@ __attribute__((const)) double sqrt(double) noexcept;
 }  // namespace without_errno
 LOCKSTEP_INLINE float sqrt(float x) { return without_errno::sqrtf(x); }
 LOCKSTEP_INLINE double sqrt(double x) { return without_errno::sqrt(x); }
-#elif defined(__CUDACC__)  // nvcc's front end takes neither
-LOCKSTEP_INLINE float sqrt(float x) { return ::sqrtf(x); }
-LOCKSTEP_INLINE double sqrt(double x) { return ::sqrt(x); }
 #else
+#if defined(__CUDACC__)  // nvcc's front end says that the attribute does not apply, and hands it on to g++
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1835
+#endif
 typedef float (*float_function_without_errno)(float) __attribute__((const));
 typedef double (*double_function_without_errno)(double) __attribute__((const));
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif
 LOCKSTEP_INLINE float sqrt(float x) { return float_function_without_errno(&::sqrtf)(x); }
 LOCKSTEP_INLINE double sqrt(double x) {
   return double_function_without_errno(static_cast<double (*)(double)>(&::sqrt))(x);
