@@ -28,7 +28,7 @@ void with_lowered(lowering& context, F&& f, Es const&... es) {
 /// A whole reduction: a rank-0 expression. As a value on the host it is computed and waited for; inside an expression
 /// or in an array<T, 0> it stays on the device.
 template <class Reducer, class E>
-struct reduction : node_base<reduction<Reducer, E>, reduced_t<Reducer>, 0> {
+struct [[nodiscard]] reduction : node_base<reduction<Reducer, E>, reduced_t<Reducer>, 0> {
   using result = reduced_t<Reducer>;
   Reducer reducer;
   E operand;
@@ -100,7 +100,7 @@ void reduce_pass(lowering& context, std::tuple<reduced_t<Reducers>*...> const& r
 
 /// A reduction along one axis: an expression without that axis.
 template <class Reducer, class E>
-struct axis_reduction : node_base<axis_reduction<Reducer, E>, reduced_t<Reducer>, rank_v<E> - 1> {
+struct [[nodiscard]] axis_reduction : node_base<axis_reduction<Reducer, E>, reduced_t<Reducer>, rank_v<E> - 1> {
   static constexpr std::size_t Rank = rank_v<E> - 1;
   using result = reduced_t<Reducer>;
   Reducer reducer;
@@ -232,8 +232,8 @@ template <expression E, std::same_as<axis>... Axis>
 requires(sizeof...(Axis) <= 1) auto count(E&& e, Axis... along) {
   return reduction_of<count_reducer>(std::forward<E>(e), along...);
 }
-/// initial op e0 op e1 op ... for an associative operator; `initial` enters once. Operators known to be commutative
-/// (see is_commutative) run on vector lanes.
+/// initial op e0 op e1 op ... for an associative operator, computed in the expression's own type (cast<T>(e) for a
+/// wider one); `initial` enters once. Operators known to be commutative (see is_commutative) run on vector lanes.
 template <expression E, class T, class Op>
 requires std::convertible_to<T, value_t<E>>
 auto reduce(E&& e, T initial, Op op) {

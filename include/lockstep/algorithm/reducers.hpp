@@ -82,7 +82,7 @@ struct extremum_reducer {
 /// The first index of the smallest or largest value; a NaN counts as both.
 template <class V, class Pick>
 struct position_reducer {
-  static constexpr char const* title = Pick::name;
+  static constexpr char const* title = std::is_same_v<Pick, minimum> ? "argmin" : "argmax";
   using value_reducer = extremum_reducer<V, Pick>;
   struct accumulator {
     V value;
@@ -126,37 +126,38 @@ struct count_reducer {
   index empty() const { return 0; }
 };
 
-/// Operators whose operands may change places: those with a member `static constexpr bool commutative = true`, and ours.
-/// They run on vector lanes; with others the elements are combined from first to last within each tile.
-template <class Op>
+/// Operators on values V whose operands may change places: those with a member `static constexpr bool commutative =
+/// true`, and ours on numbers (a struct's `*` may be a matrix product). They run on vector lanes; with others the
+/// elements are combined from first to last within each tile.
+template <class Op, class V>
 inline constexpr bool is_commutative = false;
-template <class Op>
+template <class Op, class V>
 requires requires { Op::commutative; }
-inline constexpr bool is_commutative<Op> = Op::commutative;
-template <>
-inline constexpr bool is_commutative<plus> = true;
-template <>
-inline constexpr bool is_commutative<multiplies> = true;
-template <>
-inline constexpr bool is_commutative<minimum> = true;
-template <>
-inline constexpr bool is_commutative<maximum> = true;
-template <>
-inline constexpr bool is_commutative<bit_and> = true;
-template <>
-inline constexpr bool is_commutative<bit_or> = true;
-template <>
-inline constexpr bool is_commutative<bit_xor> = true;
-template <>
-inline constexpr bool is_commutative<logical_and> = true;
-template <>
-inline constexpr bool is_commutative<logical_or> = true;
+inline constexpr bool is_commutative<Op, V> = Op::commutative;
+template <class V>
+inline constexpr bool is_commutative<plus, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<multiplies, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<minimum, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<maximum, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<bit_and, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<bit_or, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<bit_xor, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<logical_and, V> = std::is_arithmetic_v<V>;
+template <class V>
+inline constexpr bool is_commutative<logical_or, V> = std::is_arithmetic_v<V>;
 
 /// A user's associative operator, with an initial value that enters once, from the left.
 template <class V, class Op>
 struct operator_reducer {
   static constexpr char const* title = "reduce";
-  static constexpr bool commutative = is_commutative<Op>;
+  static constexpr bool commutative = is_commutative<Op, V>;
   using accumulator = V;
   V initial;
   [[no_unique_address]] Op op;

@@ -13,7 +13,7 @@ inline namespace LOCKSTEP_COMPILER {
 
 /// The prefix combinations of an expression: an expression of the same shape.
 template <class T, class Op, class E>
-struct scan_node : node_base<scan_node<T, Op, E>, T, 1> {
+struct [[nodiscard]] scan_node : node_base<scan_node<T, Op, E>, T, 1> {
   scan_rule<T, Op> rule;
   E operand;
 
