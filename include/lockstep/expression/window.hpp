@@ -30,9 +30,9 @@ void require_same_size(shape<A> const& have, shape<B> const& want) {
 }
 
 /// Elements of a counted storage seen as an index space. T is const when it cannot be written. Copying the handle
-/// copies no elements; assigning to it writes through.
+/// copies no elements; assigning to it writes through. (Not nodiscard: nvcc would warn of every assignment.)
 template <class T, std::size_t Rank, layout Layout = layout::rows>
-struct [[nodiscard]] window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank> {
+struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank> {
   using element = std::remove_const_t<T>;
 
   std::shared_ptr<storage> owner;
