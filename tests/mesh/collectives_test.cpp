@@ -1,0 +1,209 @@
+// Collectives among threads: every result, bit for bit, for up to nine ranks, five types and several operators.
+#include <doctest/doctest.h>
+
+#include <lockstep/mesh/spmd.hpp>
+#include <numeric>
+
+#include "reference.hpp"
+
+namespace ls = lockstep;
+using namespace mesh_test;
+
+namespace {
+
+template <class T, class Input, class Op>
+void check_all(Op const& op, std::size_t threads = 1) {
+  for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
+    std::vector<std::string> problems(ranks);
+    ls::spmd(ls::mesh::cpu(ranks, threads), [&](ls::communicator& comm) {
+      for (std::size_t count : counts(ranks)) {
+        std::string const found = check_collectives<T, Input>(comm, count, op);
+        if (problems[comm.rank()].empty()) problems[comm.rank()] = found;
+      }
+    });
+    CHECK(first_problem(problems) == "");
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("collectives of numbers", T, float, double, std::int32_t, std::int64_t, std::uint8_t) {
+  check_all<T, exact>(ls::plus{});
+  check_all<T, exact>(ls::maximum{});
+  check_all<T, exact>(ls::minimum{});
+  check_all<T, exact>(twice_left{});
+}
+
+TEST_CASE_TEMPLATE("rounded sums follow the documented tree", T, float, double) {
+  check_all<T, fractions>(ls::plus{});
+  check_all<T, fractions>(ls::plus{}, 2);
+}
+
+TEST_CASE("a user's type and operators with and without state") {
+  check_all<affine, functions>(compose{});
+  std::uint32_t const offset = 5;
+  check_all<affine, functions>([=](affine const& f, affine const& g) { return affine{f.a - g.a, f.b + offset * g.b}; });
+}
+
+TEST_CASE("devices with several threads share the work on large arrays") {
+  std::size_t const count = (std::size_t{1} << 20) + 3;
+  for (std::size_t ranks : {2, 3}) {
+    std::vector<std::string> problems(ranks);
+    ls::spmd(ls::mesh::cpu(ranks, 3), [&](ls::communicator& comm) {
+      problems[comm.rank()] = check_collectives<float, fractions>(comm, count, ls::plus{});
+    });
+    CHECK(first_problem(problems) == "");
+  }
+}
+
+TEST_CASE("the bits do not depend on how data are cut") {
+  std::size_t const count = 10007, ranks = 5;
+  auto const want = reduced<float, fractions>(ranks, 0, count, ls::plus{});
+  std::vector<std::vector<float>> results(ranks);
+  ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
+    auto& mine = results[comm.rank()] = values_of<float, fractions>(comm.rank(), count);
+    for (std::size_t begin = 0, size = 1; begin < count; begin += size, size = size * 3 + 1)
+      comm.all_reduce(std::span(mine).subspan(begin, std::min(size, count - begin)), ls::plus{});
+  });
+  for (auto const& each : results) CHECK(same_bits(each, want));
+}
+
+TEST_CASE("more ranks than most machines have cores") {
+  std::size_t const ranks = 40;
+  std::vector<std::string> problems(ranks);
+  ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
+    problems[comm.rank()] = check_collectives<float, fractions>(comm, 1000, twice_left{});
+  });
+  CHECK(first_problem(problems) == "");
+}
+
+TEST_CASE("single values, spans and arrays of any rank") {
+  std::size_t const ranks = 4;
+  std::vector<int> good(ranks, 0);
+  ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
+    auto const me = static_cast<int>(comm.rank());
+    int least = me + 3;
+    comm.all_reduce(least, ls::minimum{});
+    double root = me;
+    comm.broadcast(root, 2);
+    affine f{2, static_cast<std::uint32_t>(me)};
+    comm.all_reduce(f, compose{});
+    std::vector<affine> inputs{{2, 0}, {2, 1}, {2, 2}, {2, 3}};
+    bool ok = least == 3 && root == 2 && f == tree_of(inputs, compose{});
+
+    std::vector<std::uint16_t> all(2 * ranks), pair{static_cast<std::uint16_t>(me), 7};
+    comm.all_gather(std::span<std::uint16_t const>(pair), std::span<std::uint16_t>(all));
+    ok = ok && all == std::vector<std::uint16_t>{0, 7, 1, 7, 2, 7, 3, 7};
+
+    ls::array<float, 2> matrix(comm.device(), ls::shape{4, 3});
+    matrix = static_cast<float>(me);
+    ls::array<float, 2> const rows = comm.all_gather(matrix), part = comm.reduce_scatter(matrix, ls::plus{});
+    ok = ok && rows.shape() == ls::shape{16, 3} && part.shape() == ls::shape{1, 3};
+    ok = ok && rows.to_host()[15 * 3] == 3 && part.to_host() == std::vector<float>(3, 6);
+    good[comm.rank()] = ok;
+  });
+  CHECK(good == std::vector<int>(ranks, 1));
+}
+
+TEST_CASE("shapes that cannot be shared out are refused on every rank, before anybody waits") {
+  std::vector<std::string> messages(3);
+  ls::spmd(ls::mesh::cpu(3), [&](ls::communicator& comm) {
+    ls::array<float> const seven(comm.device(), std::vector<float>(7, 1.0f));
+    try {
+      static_cast<void>(comm.reduce_scatter(seven, ls::plus{}));
+    } catch (ls::shape_error const& e) {
+      messages[comm.rank()] = e.what();
+    }
+    std::vector<int> one(1), two(2);
+    CHECK_THROWS_AS(comm.all_gather(std::span<int const>(one), std::span<int>(two)), ls::shape_error);
+    comm.barrier();
+  });
+  for (std::string const& message : messages) {
+    CHECK(message.find("found 7 elements") != std::string::npos);
+    CHECK(message.find("multiple of the 3 ranks") != std::string::npos);
+  }
+}
+
+TEST_CASE("arguments that no communicator can serve") {
+  ls::spmd(ls::mesh::cpu(1), [](ls::communicator& comm) {
+    int value = 1;
+    CHECK_THROWS_AS(comm.broadcast(value, 1), ls::communication_error);
+    CHECK_THROWS_AS(comm.send(std::span<int>(&value, 1), 1), ls::communication_error);
+    CHECK_THROWS_AS(comm.receive(std::span<int>(&value, 1), 0, -1), ls::communication_error);
+    ls::array<float> nowhere;
+    CHECK_THROWS_AS(comm.all_reduce(nowhere, ls::plus{}), ls::device_error);
+  });
+}
+
+TEST_CASE("messages keep their order for each tag") {
+  std::vector<int> good(3, 0);
+  ls::spmd(ls::mesh::cpu(3), [&](ls::communicator& comm) {
+    std::size_t const next = (comm.rank() + 1) % 3, previous = (comm.rank() + 2) % 3;
+    std::vector<double> const a{1.0 + static_cast<double>(comm.rank()), 2.0}, b{5.0};
+    std::vector<double> const large(100000, 0.5 + static_cast<double>(comm.rank()));
+    comm.send(std::span(a), next, 4);
+    comm.send(std::span(large), next, 4);
+    comm.send(std::span(b), next, 9);
+    comm.send(std::span<double const>(), next, 9);
+    std::vector<double> nine(1), four(2), four_again(large.size());
+    comm.receive(std::span(nine), previous, 9);
+    comm.receive(std::span(four), previous, 4);
+    comm.receive(std::span(four_again), previous, 4);
+    comm.receive(std::span<double>(), previous, 9);
+    auto const from = static_cast<double>(previous);
+    good[comm.rank()] = nine == b && four == std::vector{1.0 + from, 2.0} &&
+                        four_again == std::vector<double>(large.size(), 0.5 + from);
+  });
+  CHECK(good == std::vector<int>(3, 1));
+}
+
+TEST_CASE("split makes independent communicators, ordered as before") {
+  std::size_t const ranks = 7;
+  std::vector<int> good(ranks, 0);
+  ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
+    std::size_t const color = comm.rank() % 3;
+    ls::communicator part = comm.split(static_cast<std::int64_t>(color) - 1);
+    bool ok = part.size() == (ranks - color + 2) / 3 && part.rank() == comm.rank() / 3;
+    ok = ok && part.device() == comm.device();
+    for (std::size_t i = 0; i <= color; ++i) {  // as many as each part likes
+      ls::array<int> const rank(comm.device(), std::vector<int>{static_cast<int>(comm.rank())});
+      std::vector<int> want;
+      for (std::size_t r = color; r < ranks; r += 3) want.push_back(static_cast<int>(r));
+      ok = ok && part.all_gather(rank).to_host() == want;
+    }
+    ls::communicator alone = part.split(static_cast<std::int64_t>(part.rank()));
+    int seven = 7;
+    alone.all_reduce(seven, ls::plus{});
+    ok = ok && alone.size() == 1 && alone.rank() == 0 && seven == 7;
+    int everyone = 1;
+    comm.all_reduce(everyone, ls::plus{});
+    good[comm.rank()] = ok && everyone == static_cast<int>(ranks);
+  });
+  CHECK(good == std::vector<int>(ranks, 1));
+}
+
+TEST_CASE("shared memory needs no messages and the fewest possible bytes") {
+  for (std::size_t ranks : {1, 2, 3, 8}) {
+    std::size_t const count = 1000;
+    std::vector<ls::communication_statistics> found(ranks);
+    ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
+      ls::array<float> values(comm.device(), std::vector<float>(count, 1.0f));
+      comm.all_reduce(values, ls::plus{});
+      static_cast<void>(comm.all_gather(values));
+      comm.broadcast(values, ranks - 1);
+      ls::array<double> const whole(comm.device(), std::vector<double>(ranks * 10, 1.0));
+      static_cast<void>(comm.reduce_scatter(whole, ls::plus{}));
+      comm.barrier();
+      found[comm.rank()] = comm.statistics();
+    });
+    std::uint64_t bytes = 0;
+    for (auto const& each : found) {
+      CHECK(each.collectives == 5);
+      CHECK(each.messages == 0);
+      CHECK(each.seconds > 0);
+      bytes += each.bytes;
+    }
+    std::size_t const others = ranks - 1;
+    CHECK(bytes == 2 * others * count * 4 + ranks * others * count * 4 + others * count * 4 + ranks * others * 10 * 8);
+  }
+}

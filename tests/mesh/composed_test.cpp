@@ -1,0 +1,219 @@
+// Collectives composed from messages: on an engine that offers the required core and nothing else, and whose sends wait
+// for their receives, so that any circle of waiting ranks shows.
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "reference.hpp"
+
+namespace ls = lockstep;
+using namespace mesh_test;
+
+namespace {
+
+/// What the ranks of a core_engine share.
+class hub {
+ public:
+  explicit hub(std::size_t ranks) : ranks(ranks) {}
+
+  void send(std::size_t from, std::size_t to, int tag, void const* data, std::size_t bytes) {
+    std::unique_lock lock(mutex_);
+    message mine{data, bytes};
+    waiting_[{from, to, tag}].push_back(&mine);
+    changed_.notify_all();
+    wait(lock, [&] { return mine.taken; });
+  }
+  void receive(std::size_t from, std::size_t to, int tag, void* data, std::size_t bytes) {
+    std::unique_lock lock(mutex_);
+    auto& queue = waiting_[{from, to, tag}];
+    wait(lock, [&] { return !queue.empty(); });
+    message& next = *queue.front();
+    if (next.bytes != bytes) throw ls::communication_error("core_engine: a message of another size");
+    std::memcpy(data, next.data, bytes);
+    next.taken = true;
+    queue.pop_front();
+    changed_.notify_all();
+  }
+  void barrier() {
+    std::unique_lock lock(mutex_);
+    std::size_t const round = arrived_++ / ranks;
+    changed_.notify_all();
+    wait(lock, [&] { return arrived_ / ranks > round; });
+  }
+  std::shared_ptr<hub> part(std::int64_t color, std::size_t size) {
+    std::lock_guard lock(mutex_);
+    auto& found = parts_[color];
+    if (!found) found = std::make_shared<hub>(size);
+    return found;
+  }
+
+  std::size_t const ranks;
+
+ private:
+  struct message {
+    void const* data;
+    std::size_t bytes;
+    bool taken = false;
+  };
+  template <class Ready>
+  void wait(std::unique_lock<std::mutex>& lock, Ready const& ready) {
+    if (!changed_.wait_for(lock, std::chrono::seconds(60), ready))
+      throw ls::communication_error("core_engine: waited too long");
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::tuple<std::size_t, std::size_t, int>, std::deque<message*>> waiting_;
+  std::map<std::int64_t, std::shared_ptr<hub>> parts_;
+  std::size_t arrived_ = 0;
+};
+
+class core_engine {
+ public:
+  core_engine(std::shared_ptr<hub> h, std::size_t rank) : hub_(std::move(h)), rank_(rank) {}
+  std::size_t rank() const { return rank_; }
+  std::size_t size() const { return hub_->ranks; }
+  void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
+    hub_->send(rank_, peer, tag, from, bytes);
+  }
+  void receive(void* to, std::size_t bytes, std::size_t peer, int tag) { hub_->receive(peer, rank_, tag, to, bytes); }
+  void barrier() { hub_->barrier(); }
+  core_engine split(std::int64_t color) {
+    std::vector<std::int64_t> colors(size());
+    ls::traffic ignored;
+    ls::composed::all_gather(ls::composed::link<core_engine>{*this, ignored}, &color, colors.data(), sizeof color);
+    std::size_t members = 0, mine = 0;
+    for (std::size_t r = 0; r < size(); ++r) {
+      if (r == rank_) mine = members;
+      members += colors[r] == color;
+    }
+    return core_engine(hub_->part(color, members), mine);
+  }
+
+ private:
+  std::shared_ptr<hub> hub_;
+  std::size_t rank_;
+};
+static_assert(ls::communication_engine<core_engine>);
+static_assert(!ls::has_all_reduce<core_engine> && !ls::has_start_all_reduce<core_engine>);
+
+template <class F>
+void on_core_engines(std::size_t ranks, F const& f) {
+  auto const shared = std::make_shared<hub>(ranks);
+  std::vector<std::exception_ptr> thrown(ranks);
+  std::vector<std::thread> threads;
+  for (std::size_t rank = 0; rank < ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      try {
+        ls::communicator comm(core_engine(shared, rank), ls::device::cpu(1));
+        f(comm);
+      } catch (...) {
+        thrown[rank] = std::current_exception();
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  for (auto const& each : thrown)
+    if (each) std::rethrow_exception(each);
+}
+
+template <class T, class Input, class Op>
+void check_all(Op const& op) {
+  for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
+    std::vector<std::string> problems(ranks);
+    on_core_engines(ranks, [&](ls::communicator& comm) {
+      for (std::size_t count : counts(ranks)) {
+        std::string const found = check_collectives<T, Input>(comm, count, op);
+        if (problems[comm.rank()].empty()) problems[comm.rank()] = found;
+      }
+    });
+    CHECK(first_problem(problems) == "");
+  }
+}
+
+/// What all ranks together sent for f.
+template <class F>
+ls::traffic sent(std::size_t ranks, F const& f) {
+  std::mutex mutex;
+  ls::traffic total;
+  on_core_engines(ranks, [&](ls::communicator& comm) {
+    f(comm);
+    std::lock_guard lock(mutex);
+    total += {comm.statistics().messages, comm.statistics().bytes};
+  });
+  return total;
+}
+
+void check_traffic(ls::traffic const& found, std::size_t messages, std::size_t bytes) {
+  CHECK(found.messages == messages);
+  CHECK(found.bytes == bytes);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("composed collectives follow the documented tree", T, float, std::int64_t, std::uint8_t) {
+  check_all<T, exact>(twice_left{});
+}
+TEST_CASE("composed collectives of fractions and of a user's type") {
+  check_all<double, fractions>(ls::plus{});
+  check_all<affine, functions>(compose{});
+}
+
+TEST_CASE("composed collectives send exactly the messages and bytes that their descriptions say") {
+  for (std::size_t ranks = 2; ranks <= 9; ++ranks) {
+    std::size_t const others = ranks - 1;
+    for (std::size_t count : {std::size_t{0}, std::size_t{1}, ranks + 1, std::size_t{1021}, std::size_t{65536}}) {
+      CAPTURE(ranks);
+      CAPTURE(count);
+      std::size_t const bytes = 4 * count;
+      bool const any = count > 0, parts = bytes >= ls::composed::direct_bytes;
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(count);
+                           comm.all_reduce(std::span(values), ls::plus{});
+                         }),
+                    any ? 2 * others * (parts ? ranks : 1) : 0, 2 * others * bytes);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(count);
+                           comm.broadcast(std::span(values), others);
+                         }),
+                    any ? others : 0, others * bytes);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(count), all(count * ranks);
+                           comm.all_gather(std::span<float const>(values), std::span(all));
+                         }),
+                    any ? ranks * others : 0, ranks * others * bytes);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           ls::array<float> const whole(comm.device(), std::vector<float>(count * ranks));
+                           static_cast<void>(comm.reduce_scatter(whole, ls::plus{}));
+                         }),
+                    any ? ranks * others : 0, ranks * others * bytes);
+    }
+  }
+}
+
+TEST_CASE("barrier, split and messages go straight to the engine") {
+  std::size_t const ranks = 5;
+  std::vector<int> good(ranks, 0);
+  on_core_engines(ranks, [&](ls::communicator& comm) {
+    ls::communicator part = comm.split(static_cast<std::int64_t>(comm.rank() % 2));
+    int sum = static_cast<int>(comm.rank());
+    part.all_reduce(sum, ls::plus{});
+    comm.barrier();
+    int token = 40;
+    if (comm.rank() == 0) comm.send(std::span<int const>(&token, 1), 4, 3);
+    if (comm.rank() == 4) {
+      token = 0;
+      comm.receive(std::span(&token, 1), 0, 3);
+    }
+    good[comm.rank()] = sum == (comm.rank() % 2 == 0 ? 6 : 4) && token == 40;
+  });
+  CHECK(good == std::vector<int>(ranks, 1));
+}

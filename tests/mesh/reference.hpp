@@ -1,0 +1,137 @@
+// What the tests of collectives share: inputs, plain loops that say what must come out, and one check of them all.
+#pragma once
+
+#include <cstring>
+#include <lockstep/mesh/communicator.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mesh_test {
+inline namespace LOCKSTEP_COMPILER {
+
+namespace ls = lockstep;
+
+/// Neither associative nor commutative: tells every order of combining from every other.
+struct twice_left {
+  template <class T>
+  T operator()(T left, T right) const {
+    return static_cast<T>(left + left + right);
+  }
+};
+
+/// x -> a x + b, and one after the other: associative, not commutative.
+struct affine {
+  std::uint32_t a, b;
+  friend bool operator==(affine const&, affine const&) = default;
+};
+struct compose {
+  affine operator()(affine const& f, affine const& g) const { return {f.a * g.a, f.a * g.b + f.b}; }
+};
+
+/// What rank `rank` has at place `i`: small whole numbers, so that sums are exact in any order, ...
+struct exact {
+  template <class T>
+  static T value(std::size_t rank, std::size_t i) {
+    return static_cast<T>((i * 7 + rank * 5) % 11);
+  }
+};
+/// ... or fractions, so that they are not.
+struct fractions {
+  template <class T>
+  static T value(std::size_t rank, std::size_t i) {
+    return static_cast<T>(static_cast<double>((i * 2654435761u + rank * 40503u) % 100003) / 31.7 - 1000);
+  }
+};
+struct functions {
+  template <class T>
+  static T value(std::size_t rank, std::size_t i) {
+    return {static_cast<std::uint32_t>(2 * i + rank + 1), static_cast<std::uint32_t>(i * rank + 3)};
+  }
+};
+
+/// The documented order: neighbors first, a value without a neighbor moves up unchanged. Works in place.
+template <class T, class Op>
+T tree_of(std::vector<T>& values, Op const& op) {
+  for (std::size_t step = 1; step < values.size(); step *= 2)
+    for (std::size_t i = 0; i + step < values.size(); i += 2 * step)
+      values[i] = static_cast<T>(op(values[i], values[i + step]));
+  return values.front();
+}
+
+template <class T, class Input>
+std::vector<T> values_of(std::size_t rank, std::size_t count) {
+  std::vector<T> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = Input::template value<T>(rank, i);
+  return values;
+}
+
+/// What reducing gives for the `count` elements from `begin` on.
+template <class T, class Input, class Op>
+std::vector<T> reduced(std::size_t ranks, std::size_t begin, std::size_t count, Op const& op) {
+  std::vector<T> result(count), column(ranks);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t r = 0; r < ranks; ++r) column[r] = Input::template value<T>(r, begin + i);
+    result[i] = tree_of(column, op);
+  }
+  return result;
+}
+
+template <class T>
+bool same_bits(std::span<T const> a, std::span<T const> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
+template <class T>
+bool same_bits(std::vector<T> const& a, std::vector<T> const& b) {
+  return same_bits(std::span<T const>(a), std::span<T const>(b));
+}
+
+/// Every collective on `count` elements per rank. Returns what is wrong, "" for nothing.
+template <class T, class Input, class Op>
+std::string check_collectives(ls::communicator& comm, std::size_t count, Op const& op) {
+  std::size_t const ranks = comm.size(), me = comm.rank();
+  std::string const where =
+      " (rank " + std::to_string(me) + " of " + std::to_string(ranks) + ", " + std::to_string(count) + " elements)";
+  std::vector<T> const mine = values_of<T, Input>(me, count), want = reduced<T, Input>(ranks, 0, count, op);
+
+  ls::array<T> values(comm.device(), mine);
+  comm.all_reduce(values, op);
+  if (!same_bits(values.to_host(), want)) return "all_reduce of an array" + where;
+
+  std::vector<T> shifted(count + 1, Input::template value<T>(0, 1));  // not aligned as arrays are
+  std::copy(mine.begin(), mine.end(), shifted.begin() + 1);
+  auto pending = comm.start_all_reduce(std::span(shifted).subspan(1), op);
+  pending.wait();
+  if (!same_bits(std::vector<T>(shifted.begin() + 1, shifted.end()), want)) return "start_all_reduce of a span" + where;
+
+  std::size_t const root = count % ranks;
+  values = ls::array<T>(comm.device(), mine);
+  comm.broadcast(values, root);
+  if (!same_bits(values.to_host(), values_of<T, Input>(root, count))) return "broadcast" + where;
+
+  std::vector<T> all;
+  for (std::size_t r = 0; r < ranks; ++r)
+    for (T const& value : values_of<T, Input>(r, count)) all.push_back(value);
+  if (!same_bits(comm.all_gather(ls::array<T>(comm.device(), mine)).to_host(), all)) return "all_gather" + where;
+
+  ls::array<T> const whole(comm.device(), values_of<T, Input>(me, count * ranks));
+  if (!same_bits(comm.reduce_scatter(whole, op).to_host(), reduced<T, Input>(ranks, me * count, count, op)))
+    return "reduce_scatter" + where;
+  if (!same_bits(whole.to_host(), values_of<T, Input>(me, count * ranks))) return "reduce_scatter's input" + where;
+  return "";
+}
+
+/// Zero, one, about the number of ranks, a prime, a power of two.
+inline std::vector<std::size_t> counts(std::size_t ranks) {
+  return {0, 1, ranks - 1, ranks, ranks + 1, 7919, std::size_t{1} << 16};
+}
+
+/// The same text from every rank as one: the first that is not empty.
+inline std::string first_problem(std::vector<std::string> const& problems) {
+  for (std::string const& each : problems)
+    if (!each.empty()) return each;
+  return "";
+}
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace mesh_test
