@@ -33,6 +33,12 @@ void each_network(Check&& check) {
                             conv2d<3, 1, same, 3>, flatten, linear<3>>();
   check.template operator()<input<8, 8, 3>, conv2d<4, 3, same>, relu, conv2d<8, 3, same, 2>, relu, max_pool2d<2>,
                             flatten, linear<3>>();
+  // Few taps before a 2 x 2 pool, first and behind another layer; with a stride, without relu, many channels.
+  check.template operator()<input<8, 6, 1>, conv2d<32, 3, same>, relu, max_pool2d<2>, flatten, linear<3>>();
+  check.template
+  operator()<input<6, 8, 2>, conv2d<1, 3, same>, relu, conv2d<32, 3, same>, relu, max_pool2d<2>, flatten, linear<2>>();
+  check.template operator()<input<9, 9, 2>, conv2d<32, 2, valid, 2>, max_pool2d<2>, flatten, linear<2>>();
+  check.template operator()<input<4, 6, 9>, conv2d<64, 1>, relu, max_pool2d<2>, flatten, linear<2>>();
   check.template operator()<input<4, 4, 8>, conv2d<8, 5, same>, relu, max_pool2d<4>, flatten, linear<2>>();
 }
 

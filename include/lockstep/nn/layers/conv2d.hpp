@@ -5,6 +5,7 @@
 #include "../../backend/cpu/nn/convolution.hpp"
 #include "../../backend/cpu/nn/convolution_gradients.hpp"
 #include "../../backend/cpu/nn/elementwise.hpp"
+#include "../../backend/cpu/nn/narrow_convolution.hpp"
 #include "../extents.hpp"
 
 namespace lockstep::nn {
@@ -95,7 +96,9 @@ struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
     cpu::pack_panels<T>({parameters, Filters, 1}, s.taps(), Filters, panels);
     for (index n = 0; n < samples; ++n, in += s.in.sample(), out += layout.sample(), saved += saved_bytes) {
       T* to = out + layout.origin();
-      if constexpr (!pooled) {
+      if constexpr (cpu::is_narrow<T>(s, Window)) {
+        cpu::convolve_and_pool_narrow<T, s>(in, parameters, bias, Relu, to, layout.row(), saved);
+      } else if constexpr (!pooled) {
         cpu::convolve_rows<T>(s, in, panels, 0, rows, to, layout.row(), {bias, false, Relu});
       } else {
         for (index y = 0; y < rows; ++y) {

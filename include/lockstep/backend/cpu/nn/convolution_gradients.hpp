@@ -5,6 +5,7 @@
 
 #include "../nn/convolution.hpp"
 #include "../nn/elementwise.hpp"
+#include "../nn/narrow_convolution.hpp"
 #include "../nn/pooled_gradient.hpp"
 
 namespace lockstep::nn::cpu {
@@ -75,6 +76,7 @@ class convolution_gradients {
 template <class T, convolution_sizes S, index Window>
 class pooled_convolution_gradients {
   using blocks = tap_blocks<T, S.kernel, S.in.channels>;
+  static constexpr bool narrow = is_narrow<T>(S, Window);
   static constexpr index pixels = S.out_pixels() / (Window * Window);
   static constexpr index weights_size = whole_lines<T>(S.filters * blocks::padded_taps);
   static constexpr index input_size = whole_lines<T>(S.in.sample() + blocks::overrun);
@@ -86,12 +88,16 @@ class pooled_convolution_gradients {
   static constexpr index scratch = 2 * weights_size + input_size + 2 * list_size * term_size;
 
   /// `parameters` begin with the weights; `memory` has room for `scratch` elements.
-  pooled_convolution_gradients(T const* parameters, bool wants_input, T*, T* memory)
-      : weights_(memory),
+  pooled_convolution_gradients(T const* parameters, bool wants_input, T* gradient, T* memory)
+      : gradient_(gradient),
+        weights_(memory),
         sums_(weights_ + weights_size),
         input_(sums_ + weights_size),
         chosen_{lists(input_), counts_, pixels, lists(input_) + list_size, ends_} {
-    std::fill_n(sums_, weights_size, T(0));
+    if constexpr (narrow)
+      std::fill_n(gradient, S.weights(), T(0));
+    else
+      std::fill_n(sums_, weights_size, T(0));
     if (wants_input) filters_first<T, S.kernel, S.in.channels>(parameters, S.filters, weights_);
   }
   pooled_convolution_gradients(pooled_convolution_gradients const&) = delete;
@@ -99,9 +105,13 @@ class pooled_convolution_gradients {
 
   /// Takes in one image; `out_gradient` is that of the pooled pixels, `places` their choices.
   void add_image(T const* in, T const* out_gradient, std::uint8_t const* places, T* in_gradient) {
+    if constexpr (narrow) add_narrow_weight_gradient<T, S>(in, out_gradient, places, gradient_);
+    if (narrow && !in_gradient) return;
     mark_chosen(out_gradient, places, S.out_size() / (Window * Window), keys_);
-    list_by_filter(S, Window, out_gradient, keys_, chosen_);
-    add_pooled_weight_gradient<T, S.kernel, S.in.channels>(S, chosen_, in, sums_);
+    if constexpr (!narrow) {
+      list_by_filter(S, Window, out_gradient, keys_, chosen_);
+      add_pooled_weight_gradient<T, S.kernel, S.in.channels>(S, chosen_, in, sums_);
+    }
     if (!in_gradient) return;
     list_by_pixel(S, Window, out_gradient, keys_, blocks::padded_taps, chosen_);
     pooled_input_gradient<T, S.kernel, S.in.channels>(S, Window, chosen_, weights_, input_);
@@ -110,14 +120,16 @@ class pooled_convolution_gradients {
   }
 
   /// Writes the weights' gradient of all images taken in.
-  void finish(T* gradient) { filters_last<T, S.kernel, S.in.channels>(sums_, S.filters, gradient); }
+  void finish(T* gradient) {
+    if constexpr (!narrow) filters_last<T, S.kernel, S.in.channels>(sums_, S.filters, gradient);
+  }
 
  private:
   static sparse_term<T>* lists(T* input) { return reinterpret_cast<sparse_term<T>*>(input + input_size); }
 
   index counts_[S.filters], ends_[S.out_pixels()];
   std::uint8_t keys_[S.out_size() / (Window * Window) + 8];
-  T *weights_, *sums_, *input_;
+  T *gradient_, *weights_, *sums_, *input_;
   chosen_pixels<T> chosen_;
 };
 
