@@ -39,36 +39,30 @@ class checkpoint {
   }
 
   /// Adds or replaces a tensor; `values` are row-major, as many as the product of `extents`, or shape_error.
-  template <class T>
+  template <storable T>
   void set(std::string const& name, std::vector<index> const& extents, std::span<T const> values) {
-    if (detail::count_of(extents) != values.size())
-      throw shape_error("checkpoint: found " + std::to_string(values.size()) + " values for \"" + name +
-                        "\", expected the shape " + detail::shape_text(extents));
-    auto const* bytes = reinterpret_cast<unsigned char const*>(values.data());
-    tensors_[name] = {value_kind_of<T>, extents, {bytes, bytes + values.size_bytes()}, 0};
+    set_bytes(name, value_kind_of<T>, extents, values.data(), values.size_bytes());
   }
   /// Adds or replaces a single value.
-  template <class T>
+  template <storable T>
   void set(std::string const& name, T value) {
-    set(name, {}, std::span<T const>(&value, 1));
+    set_bytes(name, value_kind_of<T>, {}, &value, sizeof value);
   }
 
   /// The values of a tensor. Throws format_error unless there is one of that name, type and shape.
-  template <class T>
+  template <storable T>
   std::vector<T> values(std::string const& name, std::vector<index> const& extents) const {
-    detail::stored_tensor const& stored = find(name);
-    if (stored.kind != value_kind_of<T> || stored.extents != extents)
-      throw format_error(origin_, stored.offset,
-                         "tensor \"" + name + "\": found " + detail::type_text(stored.kind, stored.extents) +
-                             ", expected " + detail::type_text(value_kind_of<T>, extents));
-    std::vector<T> result(detail::count_of(extents));
-    if (!result.empty()) std::memcpy(result.data(), stored.bytes.data(), stored.bytes.size());
+    std::vector<unsigned char> const& bytes = find(name, value_kind_of<T>, extents).bytes;
+    std::vector<T> result(bytes.size() / sizeof(T));
+    if (!result.empty()) std::memcpy(result.data(), bytes.data(), bytes.size());
     return result;
   }
   /// A single value. Throws format_error as `values` does.
-  template <class T>
+  template <storable T>
   T value(std::string const& name) const {
-    return values<T>(name, {}).front();
+    T result;
+    std::memcpy(&result, find(name, value_kind_of<T>, {}).bytes.data(), sizeof result);
+    return result;
   }
   /// The extents of a tensor. Throws format_error when there is none of that name.
   std::vector<index> const& extents(std::string const& name) const { return find(name).extents; }
@@ -98,6 +92,25 @@ class checkpoint {
   }
 
  private:
+  // What does not depend on the type of the values stands outside the templates, and so is compiled once.
+  void set_bytes(std::string const& name, value_kind kind, std::vector<index> const& extents, void const* values,
+                 std::size_t size) {
+    if (detail::count_of(extents) * detail::size_of(kind) != size)
+      throw shape_error("checkpoint: found " + std::to_string(size / detail::size_of(kind)) + " values for \"" + name +
+                        "\", expected the shape " + detail::shape_text(extents));
+    auto const* bytes = static_cast<unsigned char const*>(values);
+    tensors_[name] = {kind, extents, {bytes, bytes + size}, 0};
+  }
+
+  detail::stored_tensor const& find(std::string const& name, value_kind kind, std::vector<index> const& extents) const {
+    detail::stored_tensor const& stored = find(name);
+    if (stored.kind != kind || stored.extents != extents)
+      throw format_error(origin_, stored.offset,
+                         "tensor \"" + name + "\": found " + detail::type_text(stored.kind, stored.extents) +
+                             ", expected " + detail::type_text(kind, extents));
+    return stored;
+  }
+
   detail::stored_tensor const& find(std::string const& name) const {
     auto const found = tensors_.find(name);
     if (found == tensors_.end()) throw format_error(origin_, 0, "found no tensor named \"" + name + "\", expected one");

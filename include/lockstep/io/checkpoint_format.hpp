@@ -35,6 +35,10 @@ inline constexpr value_kind value_kind_of<float> = value_kind::float32;
 template <>
 inline constexpr value_kind value_kind_of<double> = value_kind::float64;
 
+template <class T>
+concept storable = value_kind_of<T>
+!= value_kind{};
+
 namespace detail {
 
 static_assert(std::endian::native == std::endian::little, "checkpoints are written as this machine stores values");
