@@ -52,13 +52,21 @@ double ulp_error(T value, wide<T> exact) {
   return static_cast<double>(std::ldexp(std::abs(found - exact), limits::digits - exponent));
 }
 
+/// The largest error so far, and where it was.
 template <class T>
 struct worst {
   double ulp = 0;
   T at = 0, and_at = 0;
 
-  void add(double error, T x, T y = 0) {
-    if (error > ulp) *this = {error, x, y};
+  void add(T value, wide<T> exact, T x, T y = 0) {
+    // A unit in the last place is more than |exact| epsilon / 2: most errors are seen to be small at once.
+    wide<T> const small = ulp * (std::numeric_limits<T>::epsilon() / 2) * std::abs(exact);
+    if (value != 0 && std::isfinite(exact) && std::abs(value - exact) <= small) return;
+    merge({ulp_error(value, exact), x, y});
+  }
+
+  void merge(worst const& other) {
+    if (other.ulp > ulp) *this = other;
   }
 };
 

@@ -63,11 +63,12 @@ LOCKSTEP_INLINE float tan(float x) {
   double const magic = format<double>::round_magic / 2;  // rounds to halves of half turns
   double const k = (t.first + t.second) + magic;
   auto const odd = -std::uint32_t(to_bits(k) & 1);
-  float const r = float(((t.first - (k - magic)) + t.second) * 0x1.921fb54442d18p1);
-  float const z = r * r;
-  float const sine = mad(r * z, polynomial(z, -0x1.555552p-3f, 0x1.110be6p-7f, -0x1.9ab408p-13f), r);
-  float const cosine =
-      mad(z * z, polynomial(z, 0x1.555554p-5f, -0x1.6c129ep-10f, 0x1.9bc76cp-16f), mad(-0.5f, z, 1.0f));
+  double const angle = ((t.first - (k - magic)) + t.second) * 0x1.921fb54442d18p1;
+  float const r = float(angle), low = float(angle - double(r)), z = r * r;
+  float const p = polynomial(z, -0x1.555552p-3f, 0x1.110be6p-7f, -0x1.9ab408p-13f);
+  float const q = polynomial(z, 0x1.555554p-5f, -0x1.6c129ep-10f, 0x1.9bc76cp-16f);
+  float const sine = r + mad(r * z, p, low);
+  float const cosine = 1 - mad(0.5f, z, mad(r, low, -(z * z * q)));
   return flip_sign(select_bits(odd, cosine, sine) / select_bits(odd, sine, cosine), odd ^ to_bits(x));
 }
 
