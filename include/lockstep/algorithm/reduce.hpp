@@ -69,6 +69,11 @@ void store_empty(lowering& context, Reducer const& reducer, Result* result) {
   context.where.state().fill(result, &value, sizeof(Result), 1);
 }
 
+template <class Reducer, class Evaluator>
+reduction_part<Reducer, Evaluator> part_of(Reducer const& reducer, Evaluator const& evaluator) {
+  return {reducer, evaluator};
+}
+
 /// Computes reductions of one index space in one pass and writes their values to memory of the device.
 template <class... Reducers, class... Es>
 void reduce_pass(lowering& context, std::tuple<reduced_t<Reducers>*...> const& results,
@@ -80,11 +85,8 @@ void reduce_pass(lowering& context, std::tuple<reduced_t<Reducers>*...> const& r
   }
   auto const reducers = std::tie(reductions.reducer...);
   auto const run = [&](auto const& space, auto const&... evaluators) {
-    auto const parts = std::apply(
-        [&](auto const&... r) {
-          return std::make_tuple(reduction_part{r, evaluators}...);
-        },
-        reducers);
+    auto const parts =
+        std::apply([&](auto const&... r) { return std::make_tuple(part_of(r, evaluators)...); }, reducers);
     if (context.where.is_cpu()) {
       std::apply([&](auto*... result) { cpu::reduce(context.where, space, parts, result...); }, results);
     } else {

@@ -14,6 +14,8 @@ struct output {
   view<T, R> target;
   Evaluator evaluator;
 };
+template <class T, std::size_t R, class Evaluator>
+output(view<T, R>, Evaluator) -> output<T, R, Evaluator>;  // clang 14 deduces no aggregates
 
 /// Writes one output by ranges of the row-major index.
 template <class T, std::size_t R, class Evaluator>
