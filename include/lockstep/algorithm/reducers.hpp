@@ -160,7 +160,7 @@ struct operator_reducer {
   static constexpr bool commutative = is_commutative<Op, V>;
   using accumulator = V;
   V initial;
-  [[no_unique_address]] Op op;
+  Op op;
   LOCKSTEP_INLINE V lift(V v) const { return v; }
   LOCKSTEP_INLINE V combine(V a, V b) const { return static_cast<V>(op(a, b)); }
   LOCKSTEP_INLINE V finish(V a, index) const { return static_cast<V>(op(initial, a)); }

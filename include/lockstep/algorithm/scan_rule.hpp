@@ -9,7 +9,7 @@ inline namespace LOCKSTEP_COMPILER {
 /// Element i is [initial op] e[0] op ... op e[i], or up to e[i - 1] when not inclusive.
 template <class T, class Op>
 struct scan_rule {
-  [[no_unique_address]] Op op;
+  Op op;
   bool inclusive;
   bool has_initial;
   T initial;

@@ -43,7 +43,7 @@ decltype(auto) unpack(F&& f, slots<Ts...> const& list) {
 
 template <class F, class... Rows>
 struct elementwise_row {
-  [[no_unique_address]] F function;
+  F function;
   slots<Rows...> rows;
 
   LOCKSTEP_INLINE auto operator[](index j) const { return call(j, std::index_sequence_for<Rows...>{}); }
@@ -57,7 +57,7 @@ struct elementwise_row {
 
 template <std::size_t R, class F, class... Evaluators>
 struct elementwise_evaluator {
-  [[no_unique_address]] F function;
+  F function;
   slots<Evaluators...> operands;
   using positions = std::index_sequence_for<Evaluators...>;
 

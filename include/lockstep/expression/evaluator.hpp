@@ -1,4 +1,5 @@
-// Evaluators: what a tree is lowered to. Trivially copyable, free of handles, usable inside kernels.
+// Evaluators: what a tree is lowered to. Trivially copyable, free of handles, usable inside kernels. (Without
+// [[no_unique_address]]: nvcc lays out what kernels get otherwise on the device than on the host.)
 //
 // An evaluator of rank R gives its values in two ways:
 //   at(c)       the value at the coordinates c: any strides, broadcasts and neighbors (what GPU threads call);

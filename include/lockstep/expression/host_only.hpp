@@ -10,7 +10,7 @@ inline namespace LOCKSTEP_COMPILER {
 template <class F>
 struct host_function {
   static constexpr char const* name = "host_only";
-  [[no_unique_address]] F function;
+  F function;
 
   template <class... Xs>
   LOCKSTEP_INLINE auto operator()(Xs const&... xs) const -> std::invoke_result_t<F const&, Xs const&...> {

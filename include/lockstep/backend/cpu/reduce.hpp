@@ -48,17 +48,18 @@ A combine_tree(Reducer const& reducer, A* partial, index count) {
 }
 
 /// One reduction of a pass while it runs: reads tiles, keeps a partial result per tile.
-template <class Reducer, class Evaluator, std::size_t R>
+template <class Reducer, class Evaluator, std::size_t R, class Result>
 class tile_reducer {
  public:
   using accumulator = typename Reducer::accumulator;
   using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
 
-  tile_reducer(reduction_part<Reducer, Evaluator> const& part, shape<R> const& extents)
+  tile_reducer(reduction_part<Reducer, Evaluator> const& part, shape<R> const& extents, Result* result)
       : reducer_(part.reducer),
         reader_(part.evaluator, extents),
         total_(static_cast<index>(extents.size())),
-        partial_(new accumulator[static_cast<std::size_t>((total_ + tile - 1) / tile)]) {}
+        partial_(new accumulator[static_cast<std::size_t>((total_ + tile - 1) / tile)]),
+        result_(result) {}
 
   void run(index tile_number) const {
     index const first = tile_number * tile, count = std::min(tile, total_ - first);
@@ -74,10 +75,10 @@ class tile_reducer {
     partial_[tile_number] = found;
   }
 
-  auto result() const {
+  void write_result() const {
     auto all = combine_tree(reducer_, partial_.get(), (total_ + tile - 1) / tile);
     if constexpr (positional<Reducer>) all.at += place_in_tile(all);
-    return reducer_.finish(all, total_);
+    *result_ = static_cast<Result>(reducer_.finish(all, total_));
   }
 
  private:
@@ -94,6 +95,7 @@ class tile_reducer {
   reader<Evaluator, R> reader_;
   index total_;
   std::unique_ptr<accumulator[]> partial_;
+  Result* result_;
 };
 
 /// Reduces every part over the same index space, which must not be empty, in one parallel pass: tile by tile, so that
@@ -108,9 +110,9 @@ void reduce(device const& where, shape<R> const& extents,
           parallel_ranges(where, tiles, 1, serial_below / tile, [&](index first, index last) {
             for (index t = first; t < last; ++t) (running.run(t), ...);
           });
-          ((*results = static_cast<Results>(running.result())), ...);
+          (running.write_result(), ...);
         };
-        pass(tile_reducer<Reducers, Evaluators, R>(part, extents)...);
+        pass(tile_reducer<Reducers, Evaluators, R, Results>(part, extents, results)...);
       },
       parts);
 }

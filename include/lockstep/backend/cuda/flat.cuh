@@ -58,7 +58,7 @@ struct flat_index {
 };
 template <class F, class... Operands>
 struct flat_call {
-  [[no_unique_address]] F function;
+  F function;
   slots<Operands...> operands;
 
   template <int N>
