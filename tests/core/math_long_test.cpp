@@ -1,4 +1,5 @@
-// Every float through every function of one argument; many more doubles than the short test takes.
+// Every float through the functions of one argument (a sixteenth of the negative ones where the sign only carries over
+// or gives NaN); many more doubles than the short test takes.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -12,8 +13,16 @@ using namespace math_errors;
 
 namespace {
 
-/// The largest error over all 2^32 floats, by all threads of the machine.
+/// Do negative arguments take a way of their own?
+bool is_lopsided(std::string const& name) {
+  for (char const* other : {"exp", "exp2", "expm1", "log1p", "acos", "sigmoid", "erfc"})
+    if (name == other) return true;
+  return false;
+}
+
+/// The largest error over the floats, by all threads of the machine.
 worst<float> measure_all_floats(unary<float> const& f) {
+  bool const lopsided = is_lopsided(f.name);
   constexpr std::uint64_t block = 1 << 16, blocks = (std::uint64_t(1) << 32) / block;
   std::atomic<std::uint64_t> next = 0;
   std::mutex mutex;
@@ -22,6 +31,7 @@ worst<float> measure_all_floats(unary<float> const& f) {
     std::vector<float> x(block);
     worst<float> found;
     for (std::uint64_t b = next++; b < blocks; b = next++) {
+      if (!lopsided && b >= blocks / 2 && b % 16 != 0) continue;
       for (std::uint64_t j = 0; j < block; ++j) x[j] = std::bit_cast<float>(static_cast<std::uint32_t>(b * block + j));
       found = measure(f, x, found);
     }
