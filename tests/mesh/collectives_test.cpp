@@ -11,54 +11,51 @@ using namespace mesh_test;
 
 namespace {
 
+/// check_all on CPU meshes whose devices have `threads` threads.
 template <class T, class Input, class Op>
-void check_all(Op const& op, std::size_t threads = 1) {
-  for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
-    std::vector<std::string> problems(ranks);
-    ls::spmd(ls::mesh::cpu(ranks, threads), [&](ls::communicator& comm) {
-      for (std::size_t count : counts(ranks)) {
-        std::string const found = check_collectives<T, Input>(comm, count, op);
-        if (problems[comm.rank()].empty()) problems[comm.rank()] = found;
-      }
-    });
-    CHECK(first_problem(problems) == "");
-  }
+std::string on_meshes(Op const& op, std::size_t threads = 1) {
+  return check_all<T, Input>(op, [&](std::size_t ranks, auto const& f) { ls::spmd(ls::mesh::cpu(ranks, threads), f); });
+}
+
+/// check_collectives for one number of ranks and one count.
+template <class T, class Input, class Op>
+std::vector<std::string> on_mesh(ls::mesh const& mesh, std::size_t count, Op const& op) {
+  auto const want = expect<T, Input>(mesh.size(), count, op);
+  std::vector<std::string> problems(mesh.size());
+  ls::spmd(mesh, [&](ls::communicator& comm) { problems[comm.rank()] = check_collectives<T, Input>(comm, want, op); });
+  return problems;
 }
 
 }  // namespace
 
 TEST_CASE_TEMPLATE("collectives of numbers", T, float, double, std::int32_t, std::int64_t, std::uint8_t) {
-  check_all<T, exact>(ls::plus{});
-  check_all<T, exact>(ls::maximum{});
-  check_all<T, exact>(ls::minimum{});
-  check_all<T, exact>(twice_left{});
+  CHECK(on_meshes<T, exact>(ls::plus{}) == "");
+  CHECK(on_meshes<T, exact>(ls::maximum{}) == "");
+  CHECK(on_meshes<T, exact>(ls::minimum{}) == "");
+  CHECK(on_meshes<T, exact>(twice_left{}) == "");
 }
 
 TEST_CASE_TEMPLATE("rounded sums follow the documented tree", T, float, double) {
-  check_all<T, fractions>(ls::plus{});
-  check_all<T, fractions>(ls::plus{}, 2);
+  CHECK(on_meshes<T, fractions>(ls::plus{}) == "");
 }
 
 TEST_CASE("a user's type and operators with and without state") {
-  check_all<affine, functions>(compose{});
+  CHECK(on_meshes<affine, functions>(compose{}) == "");
   std::uint32_t const offset = 5;
-  check_all<affine, functions>([=](affine const& f, affine const& g) { return affine{f.a - g.a, f.b + offset * g.b}; });
+  auto const with_state = [=](affine const& f, affine const& g) { return affine{f.a - g.a, f.b + offset * g.b}; };
+  CHECK(on_meshes<affine, functions>(with_state) == "");
 }
 
 TEST_CASE("devices with several threads share the work on large arrays") {
-  std::size_t const count = (std::size_t{1} << 20) + 3;
-  for (std::size_t ranks : {2, 3}) {
-    std::vector<std::string> problems(ranks);
-    ls::spmd(ls::mesh::cpu(ranks, 3), [&](ls::communicator& comm) {
-      problems[comm.rank()] = check_collectives<float, fractions>(comm, count, ls::plus{});
-    });
-    CHECK(first_problem(problems) == "");
-  }
+  CHECK(on_meshes<float, fractions>(ls::plus{}, 2) == "");
+  for (std::size_t ranks : {2, 3})
+    CHECK(on_mesh<float, fractions>(ls::mesh::cpu(ranks, 3), (std::size_t{1} << 19) + 3, ls::plus{}) ==
+          std::vector<std::string>(ranks));
 }
 
 TEST_CASE("the bits do not depend on how data are cut") {
   std::size_t const count = 10007, ranks = 5;
-  auto const want = reduced<float, fractions>(ranks, 0, count, ls::plus{});
+  auto const want = reduced<float, fractions>(ranks, count, ls::plus{});
   std::vector<std::vector<float>> results(ranks);
   ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
     auto& mine = results[comm.rank()] = values_of<float, fractions>(comm.rank(), count);
@@ -69,12 +66,7 @@ TEST_CASE("the bits do not depend on how data are cut") {
 }
 
 TEST_CASE("more ranks than most machines have cores") {
-  std::size_t const ranks = 40;
-  std::vector<std::string> problems(ranks);
-  ls::spmd(ls::mesh::cpu(ranks), [&](ls::communicator& comm) {
-    problems[comm.rank()] = check_collectives<float, fractions>(comm, 1000, twice_left{});
-  });
-  CHECK(first_problem(problems) == "");
+  CHECK(on_mesh<float, fractions>(ls::mesh::cpu(40), 1000, twice_left{}) == std::vector<std::string>(40));
 }
 
 TEST_CASE("single values, spans and arrays of any rank") {

@@ -66,19 +66,19 @@ std::vector<T> values_of(std::size_t rank, std::size_t count) {
   return values;
 }
 
-/// What reducing gives for the `count` elements from `begin` on.
+/// What reducing gives.
 template <class T, class Input, class Op>
-std::vector<T> reduced(std::size_t ranks, std::size_t begin, std::size_t count, Op const& op) {
+std::vector<T> reduced(std::size_t ranks, std::size_t count, Op const& op) {
   std::vector<T> result(count), column(ranks);
   for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t r = 0; r < ranks; ++r) column[r] = Input::template value<T>(r, begin + i);
+    for (std::size_t r = 0; r < ranks; ++r) column[r] = Input::template value<T>(r, i);
     result[i] = tree_of(column, op);
   }
   return result;
 }
 
-template <class T>
-bool same_bits(std::span<T const> a, std::span<T const> b) {
+template <class T, std::size_t N, std::size_t M>
+bool same_bits(std::span<T const, N> a, std::span<T const, M> b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
 template <class T>
@@ -86,38 +86,55 @@ bool same_bits(std::vector<T> const& a, std::vector<T> const& b) {
   return same_bits(std::span<T const>(a), std::span<T const>(b));
 }
 
-/// Every collective on `count` elements per rank. Returns what is wrong, "" for nothing.
+/// What collectives of `count` elements per rank must give.
+template <class T>
+struct expectation {
+  std::size_t count;
+  std::vector<T> reduced, gathered, reduced_whole;
+};
+
 template <class T, class Input, class Op>
-std::string check_collectives(ls::communicator& comm, std::size_t count, Op const& op) {
-  std::size_t const ranks = comm.size(), me = comm.rank();
+expectation<T> expect(std::size_t ranks, std::size_t count, Op const& op) {
+  expectation<T> result{count, reduced<T, Input>(ranks, count, op), {}, reduced<T, Input>(ranks, count * ranks, op)};
+  for (std::size_t r = 0; r < ranks; ++r)
+    for (T const& value : values_of<T, Input>(r, count)) result.gathered.push_back(value);
+  return result;
+}
+
+/// Every collective on as many elements as `want` says. Returns what is wrong, "" for nothing.
+template <class T, class Input, class Op>
+std::string check_collectives(ls::communicator& comm, expectation<T> const& want, Op const& op) {
+  std::size_t const ranks = comm.size(), me = comm.rank(), count = want.count;
   std::string const where =
       " (rank " + std::to_string(me) + " of " + std::to_string(ranks) + ", " + std::to_string(count) + " elements)";
-  std::vector<T> const mine = values_of<T, Input>(me, count), want = reduced<T, Input>(ranks, 0, count, op);
+  std::span<T const> const gathered(want.gathered), mine = gathered.subspan(me * count, count);
 
-  ls::array<T> values(comm.device(), mine);
+  ls::array<T> values(comm.device(), ls::shape{count}, mine);
   comm.all_reduce(values, op);
-  if (!same_bits(values.to_host(), want)) return "all_reduce of an array" + where;
+  if (!same_bits(values.to_host(), want.reduced)) return "all_reduce of an array" + where;
 
   std::vector<T> shifted(count + 1, Input::template value<T>(0, 1));  // not aligned as arrays are
   std::copy(mine.begin(), mine.end(), shifted.begin() + 1);
   auto pending = comm.start_all_reduce(std::span(shifted).subspan(1), op);
   pending.wait();
-  if (!same_bits(std::vector<T>(shifted.begin() + 1, shifted.end()), want)) return "start_all_reduce of a span" + where;
+  if (!same_bits(std::span<T const>(shifted).subspan(1), std::span(want.reduced)))
+    return "start_all_reduce of a span" + where;
 
   std::size_t const root = count % ranks;
-  values = ls::array<T>(comm.device(), mine);
+  values = ls::array<T>(comm.device(), ls::shape{count}, mine);
   comm.broadcast(values, root);
-  if (!same_bits(values.to_host(), values_of<T, Input>(root, count))) return "broadcast" + where;
+  if (!same_bits(std::span<T const>(values.data(), count), gathered.subspan(root * count, count)))
+    return "broadcast" + where;
 
-  std::vector<T> all;
-  for (std::size_t r = 0; r < ranks; ++r)
-    for (T const& value : values_of<T, Input>(r, count)) all.push_back(value);
-  if (!same_bits(comm.all_gather(ls::array<T>(comm.device(), mine)).to_host(), all)) return "all_gather" + where;
+  values = ls::array<T>(comm.device(), ls::shape{count}, mine);
+  if (!same_bits(comm.all_gather(values).to_host(), want.gathered)) return "all_gather" + where;
 
-  ls::array<T> const whole(comm.device(), values_of<T, Input>(me, count * ranks));
-  if (!same_bits(comm.reduce_scatter(whole, op).to_host(), reduced<T, Input>(ranks, me * count, count, op)))
+  std::vector<T> const input = values_of<T, Input>(me, count * ranks);
+  ls::array<T> const whole(comm.device(), input);
+  ls::array<T> const part = comm.reduce_scatter(whole, op);
+  if (!same_bits(std::span(part.data(), part.size()), std::span(want.reduced_whole).subspan(me * count, count)))
     return "reduce_scatter" + where;
-  if (!same_bits(whole.to_host(), values_of<T, Input>(me, count * ranks))) return "reduce_scatter's input" + where;
+  if (!same_bits(whole.to_host(), input)) return "reduce_scatter's input" + where;
   return "";
 }
 
@@ -126,10 +143,23 @@ inline std::vector<std::size_t> counts(std::size_t ranks) {
   return {0, 1, ranks - 1, ranks, ranks + 1, 7919, std::size_t{1} << 16};
 }
 
-/// The same text from every rank as one: the first that is not empty.
-inline std::string first_problem(std::vector<std::string> const& problems) {
-  for (std::string const& each : problems)
-    if (!each.empty()) return each;
+/// check_collectives for up to nine ranks and all counts; `run(ranks, f)` calls f(communicator&) on every rank.
+/// Returns what is wrong first.
+template <class T, class Input, class Op, class Run>
+std::string check_all(Op const& op, Run const& run) {
+  for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
+    std::vector<expectation<T>> wanted;
+    for (std::size_t count : counts(ranks)) wanted.push_back(expect<T, Input>(ranks, count, op));
+    std::vector<std::string> problems(ranks);
+    run(ranks, [&](ls::communicator& comm) {
+      for (auto const& want : wanted) {
+        std::string const found = check_collectives<T, Input>(comm, want, op);
+        if (problems[comm.rank()].empty()) problems[comm.rank()] = found;
+      }
+    });
+    for (std::string const& each : problems)
+      if (!each.empty()) return each;
+  }
   return "";
 }
 
