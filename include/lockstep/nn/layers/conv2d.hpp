@@ -87,7 +87,8 @@ struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
   static constexpr cpu::image_layout input_layout() { return s.in; }
   static constexpr index overrun = gradients::overrun;         // elements that must be readable beyond the input
   static constexpr index saved_bytes = pooled ? out_size : 0;  // per sample: each window's chosen pixel
-  static constexpr index scratch = std::max(weight_panels + window * whole_row, out_size + gradients::scratch);
+  static constexpr index scratch =
+      std::max(weight_panels + window * whole_row, cpu::whole_lines<T>(out_size) + gradients::scratch);
 
   static void forward(T const* parameters, T const* in, T* out, cpu::image_layout const& layout, std::uint8_t* saved,
                       T* scratch_memory, index samples) {
@@ -113,7 +114,7 @@ struct conv2d<Filters, Kernel, Padding, Stride>::evaluator {
                        std::uint8_t const* saved, T* out_gradient, T* in_gradient, T* gradient, T* scratch_memory,
                        index samples) {
     T* masked = scratch_memory;
-    gradients parts(parameters, in_gradient != nullptr, gradient, scratch_memory + out_size);
+    gradients parts(parameters, in_gradient != nullptr, gradient, scratch_memory + cpu::whole_lines<T>(out_size));
     std::fill_n(gradient + s.weights(), Filters, T(0));
     for (index n = 0; n < samples; ++n, in += s.in.sample(), saved += saved_bytes, out_gradient += out_size) {
       T const* result = out + n * layout.sample() + layout.origin();

@@ -18,6 +18,13 @@ constexpr index whole_lines(index elements) {
   return (elements + line - 1) / line * line;
 }
 
+/// Elements of T that take as much room as `count` of U, in whole cache lines.
+template <class T, class U>
+constexpr index room_for(index count) {
+  return whole_lines<T>((count * static_cast<index>(sizeof(U)) + static_cast<index>(sizeof(T)) - 1) /
+                        static_cast<index>(sizeof(T)));
+}
+
 /// Gradients of a convolution whose output's gradient is dense.
 template <class T, convolution_sizes S>
 class convolution_gradients {
@@ -80,34 +87,34 @@ class pooled_convolution_gradients {
   static constexpr index pixels = S.out_pixels() / (Window * Window);
   static constexpr index weights_size = whole_lines<T>(S.filters * blocks::padded_taps);
   static constexpr index input_size = whole_lines<T>(S.in.sample() + blocks::overrun);
-  static constexpr index list_size = S.filters * pixels;
-  static constexpr index term_size = static_cast<index>(sizeof(sparse_term<T>) / sizeof(T));
+  static constexpr index list_size = room_for<T, sparse_term<T>>(S.filters * pixels);
+  static constexpr index counts_size = room_for<T, index>(S.filters), ends_size = room_for<T, index>(S.out_pixels());
+  static constexpr index keys_size = room_for<T, std::uint8_t>(S.filters * pixels + 8);
 
  public:
   static constexpr index overrun = blocks::overrun;
-  static constexpr index scratch = 2 * weights_size + input_size + 2 * list_size * term_size;
+  static constexpr index scratch = 2 * weights_size + input_size + 2 * list_size + counts_size + ends_size + keys_size;
 
   /// `parameters` begin with the weights; `memory` has room for `scratch` elements.
   pooled_convolution_gradients(T const* parameters, bool wants_input, T* gradient, T* memory)
-      : gradient_(gradient),
-        weights_(memory),
-        sums_(weights_ + weights_size),
-        input_(sums_ + weights_size),
-        chosen_{lists(input_), counts_, pixels, lists(input_) + list_size, ends_} {
+      : gradient_(gradient), weights_(memory), sums_(weights_ + weights_size), input_(sums_ + weights_size) {
+    T *by_filter = input_ + input_size, *by_pixel = by_filter + list_size, *counts = by_pixel + list_size;
+    T *ends = counts + counts_size, *keys = ends + ends_size;
+    chosen_ = {reinterpret_cast<sparse_term<T>*>(by_filter), reinterpret_cast<index*>(counts), pixels,
+               reinterpret_cast<sparse_term<T>*>(by_pixel), reinterpret_cast<index*>(ends)};
+    keys_ = reinterpret_cast<std::uint8_t*>(keys);
     if constexpr (narrow)
       std::fill_n(gradient, S.weights(), T(0));
     else
       std::fill_n(sums_, weights_size, T(0));
     if (wants_input) filters_first<T, S.kernel, S.in.channels>(parameters, S.filters, weights_);
   }
-  pooled_convolution_gradients(pooled_convolution_gradients const&) = delete;
-  pooled_convolution_gradients& operator=(pooled_convolution_gradients const&) = delete;
 
   /// Takes in one image; `out_gradient` is that of the pooled pixels, `places` their choices.
   void add_image(T const* in, T const* out_gradient, std::uint8_t const* places, T* in_gradient) {
     if constexpr (narrow) add_narrow_weight_gradient<T, S>(in, out_gradient, places, gradient_);
     if (narrow && !in_gradient) return;
-    mark_chosen(out_gradient, places, S.out_size() / (Window * Window), keys_);
+    mark_chosen(out_gradient, places, S.filters * pixels, keys_);
     if constexpr (!narrow) {
       list_by_filter(S, Window, out_gradient, keys_, chosen_);
       add_pooled_weight_gradient<T, S.kernel, S.in.channels>(S, chosen_, in, sums_);
@@ -125,11 +132,8 @@ class pooled_convolution_gradients {
   }
 
  private:
-  static sparse_term<T>* lists(T* input) { return reinterpret_cast<sparse_term<T>*>(input + input_size); }
-
-  index counts_[S.filters], ends_[S.out_pixels()];
-  std::uint8_t keys_[S.out_size() / (Window * Window) + 8];
   T *gradient_, *weights_, *sums_, *input_;
+  std::uint8_t* keys_;
   chosen_pixels<T> chosen_;
 };
 
