@@ -142,4 +142,31 @@ TEST_CASE("temporaries live in stream order") {
   CHECK(x.to_host() == std::vector<float>(5000, 1048576.0f));
 }
 
+// Run with 64 MB of memory by simulated.cmake: a GPU of ordinary size is not to be filled.
+TEST_CASE("full memory: arrays stay right, and what is freed can be had again" * doctest::skip()) {
+  ls::device const gpu = ls::device::gpu();
+  std::vector<ls::array<float>> held;
+  auto const fill_up = [&] {
+    for (;;) held.push_back(ls::full<float>(gpu, 1 << 20, static_cast<float>(held.size())));
+  };
+  CHECK_THROWS_AS(fill_up(), ls::out_of_memory);
+  std::size_t const most = held.size();
+  REQUIRE(most >= 2);
+  ls::array<float>& y = held[1];
+  CHECK_THROWS_AS((y = y + ls::neighbor(y, 1)), ls::out_of_memory);  // needs a temporary
+  CHECK(y.to_host() == std::vector<float>(1 << 20, 1.0f));
+  held.pop_back();
+  y = y + ls::neighbor(y, 1);
+  CHECK(y.to_host() == std::vector<float>(1 << 20, 2.0f));
+  CHECK_THROWS_AS(fill_up(), ls::out_of_memory);
+  CHECK(held.size() == most);
+}
+
+// Run with no GPU by simulated.cmake.
+TEST_CASE("no GPU: the error says so" * doctest::skip()) {
+  CHECK_THROWS_WITH_AS(ls::device::gpu(), doctest::Contains("cudaErrorNoDevice"), ls::device_error);
+  CHECK_THROWS_WITH_AS(ls::device::parse("gpu:0"), doctest::Contains("cudaGetDeviceCount"), ls::device_error);
+  CHECK(ls::array<float>(ls::device::cpu(1), std::vector<float>{1, 2}).to_host()[1] == 2);
+}
+
 }  // namespace cuda_device_tests

@@ -1,0 +1,62 @@
+# Counts what one more round of a test case of launches_test.cu costs: kernels, waits of the host, bytes that kernels
+# read and write. cmake -D PROGRAM=... -D SIMULATOR=... -D WORK=... -P launches.cmake
+
+# case; kernels; waits of the host; bytes read by kernels; bytes written by kernels. 100000 floats are 400000 bytes.
+set(expected
+    "map|1|0|800000|400000"
+    "fuse|1|0|800000|800000"
+    "reduce|2|0|800100|104"      # 25 tiles, each with a partial result of 4 bytes
+    "evaluate|2|0|800500|516"    # 4 + 4 + 12 bytes per tile, 16 bytes of results
+    "normalize|3|0|800104|400104"
+    "columns|2|0|406400|6800"    # 16 blocks of 64 lines for each of 100 columns
+    "rows|1|0|400000|4000"
+    "scan|1|0|-|-"               # waits for other blocks by reading flags: their number varies
+    "fill and copy|1|0|-|400000"  # the copy is no kernel
+    "value|2|2|400100|104")      # the copy of a value to the host, and the wait for it
+
+function(count case repetitions prefix)
+  set(stats "${WORK}/launches-${repetitions}.json")
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E env LOCKSTEP_TEST_REPETITIONS=${repetitions} "${SIMULATOR}" --stats
+                          "${stats}" -- "${PROGRAM}" "--test-case=launches: ${case}"
+                  RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${case}: ${output}")
+  endif()
+  file(READ "${stats}" json)
+  string(JSON kernels GET "${json}" totals kernel_launches)
+  string(JSON syncs GET "${json}" totals stream_syncs)
+  string(JSON implicit GET "${json}" totals implicit_syncs)
+  math(EXPR waits "${syncs} + ${implicit}")
+  set(read 0)
+  set(written 0)
+  string(JSON last LENGTH "${json}" kernels)
+  math(EXPR last "${last} - 1")
+  foreach(k RANGE ${last})
+    string(JSON bytes GET "${json}" kernels ${k} global_read unique_bytes)
+    math(EXPR read "${read} + ${bytes}")
+    string(JSON bytes GET "${json}" kernels ${k} global_write unique_bytes)
+    math(EXPR written "${written} + ${bytes}")
+  endforeach()
+  foreach(name kernels waits read written)
+    set(${prefix}_${name} ${${name}} PARENT_SCOPE)
+  endforeach()
+endfunction()
+
+set(wrong 0)
+foreach(line IN LISTS expected)
+  string(REPLACE "|" ";" fields "${line}")
+  list(POP_FRONT fields case)
+  count("${case}" 1 once)
+  count("${case}" 11 often)
+  foreach(name kernels waits read written)
+    list(POP_FRONT fields want)
+    math(EXPR found "(${often_${name}} - ${once_${name}}) / 10")
+    if(NOT want STREQUAL "-" AND NOT found EQUAL want)
+      message("${case}: ${name} ${found}, expected ${want}")
+      set(wrong 1)
+    endif()
+  endforeach()
+endforeach()
+if(wrong)
+  message(FATAL_ERROR "Some counts are not as expected")
+endif()

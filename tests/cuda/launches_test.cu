@@ -1,0 +1,99 @@
+// What each algorithm launches, and that it does not make the host wait. The counts are taken by launches.cmake, which
+// runs every case here once and eleven times in a simulator and compares.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <lockstep/lockstep.hpp>
+#include <vector>
+
+namespace ls = lockstep;
+
+namespace cuda_launches_tests {
+
+/// How often a case repeats what it counts.
+int repetitions() {
+  char const* const text = std::getenv("LOCKSTEP_TEST_REPETITIONS");
+  return text ? std::atoi(text) : 1;
+}
+
+struct inputs {
+  ls::device gpu = ls::device::gpu();
+  ls::index n = 100000;
+  ls::array<float> a = ls::full<float>(gpu, n, 1.0f), b = ls::full<float>(gpu, n, 2.0f), y{gpu, ls::shape(n)};
+  ls::array<float, 0> value{gpu, ls::shape<0>()};
+};
+
+TEST_CASE("launches: map") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) in.y = ls::sqrt(in.a * in.a + in.b) * 2.0f + 1.0f;
+  CHECK(in.y.to_host()[77] == doctest::Approx(2 * std::sqrt(3.0) + 1));
+}
+
+TEST_CASE("launches: fuse") {
+  inputs in;
+  ls::array<float> z(in.gpu, ls::shape(in.n));
+  for (int i = 0; i < repetitions(); ++i) ls::tie(in.y, z) = ls::fuse(in.a + in.b, in.a - in.b);
+  CHECK(in.y.to_host()[77] == 3);
+  CHECK(z.to_host()[77] == -1);
+}
+
+TEST_CASE("launches: reduce") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) in.value = ls::sum(in.a * in.b);
+  CHECK(static_cast<float>(in.value) == 200000);
+}
+
+TEST_CASE("launches: evaluate") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) {
+    auto const [lo, total, at] = ls::evaluate(ls::min(in.a), ls::sum(in.a), ls::argmax(in.b));
+    in.value = total;
+  }
+  CHECK(static_cast<float>(in.value) == 100000);
+}
+
+TEST_CASE("launches: normalize") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) in.y = in.a / ls::sum(in.a);
+  CHECK(in.y.to_host()[77] == 1e-5f);
+}
+
+TEST_CASE("launches: columns") {
+  inputs in;
+  ls::array<float, 2> const m = in.a.reshape(ls::shape(1000, 100));
+  ls::array<float> sums(in.gpu, ls::shape(100));
+  for (int i = 0; i < repetitions(); ++i) sums = ls::sum(m, ls::axis(0));
+  CHECK(sums.to_host() == std::vector<float>(100, 1000.0f));
+}
+
+TEST_CASE("launches: rows") {
+  inputs in;
+  ls::array<float, 2> const m = in.a.reshape(ls::shape(1000, 100));
+  ls::array<float> sums(in.gpu, ls::shape(1000));
+  for (int i = 0; i < repetitions(); ++i) sums = ls::sum(m, ls::axis(1));
+  CHECK(sums.to_host() == std::vector<float>(1000, 100.0f));
+}
+
+TEST_CASE("launches: scan") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) in.y = ls::inclusive_scan(in.a + in.b);
+  CHECK(in.y.to_host()[99] == 300);
+}
+
+TEST_CASE("launches: fill and copy") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) {
+    in.y = 3.0f;
+    in.y = in.a;
+  }
+  CHECK(in.y.to_host()[99] == 1);
+}
+
+TEST_CASE("launches: value") {
+  inputs in;
+  float total = 0;
+  for (int i = 0; i < repetitions(); ++i) total = ls::sum(in.a);
+  CHECK(total == 100000);
+}
+
+}  // namespace cuda_launches_tests

@@ -1,0 +1,16 @@
+# Tests that need a simulator: what is launched and waited for, no GPU, too little memory, and work that runs as late or
+# in as unusual an order as it may. Included by ../cuda.cmake.
+
+set(launches_case "${CMAKE_CURRENT_LIST_DIR}/launches.cmake")
+add_test(NAME cuda.launches_counted
+         COMMAND "${CMAKE_COMMAND}" -D PROGRAM=$<TARGET_FILE:cuda_tests> -D "SIMULATOR=${simulator}"
+                 -D "WORK=${CMAKE_CURRENT_BINARY_DIR}" -P "${launches_case}")
+add_test(NAME cuda.no_gpu COMMAND "${simulator}" --devices 0 -- $<TARGET_FILE:cuda_tests> --no-skip "--test-case=no GPU:*")
+add_test(NAME cuda.full_memory
+         COMMAND "${simulator}" --mem 64M -- $<TARGET_FILE:cuda_tests> --no-skip "--test-case=full memory:*")
+add_test(NAME cuda.lazy COMMAND "${simulator}" --schedule lazy --block-order reverse --warp-order reverse
+                                -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/*")
+add_test(NAME cuda.random COMMAND "${simulator}" --schedule random:1 --block-order random:2 --warp-order random:3
+                                  -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/*")
+set_tests_properties(cuda.launches_counted cuda.no_gpu cuda.full_memory cuda.lazy cuda.random
+                     PROPERTIES LABELS cuda TIMEOUT 1800)
