@@ -1,11 +1,14 @@
 // Learning rate schedules: the rate as a function of the step.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
+#include "../core/config.hpp"
 #include "../core/error.hpp"
 
 namespace lockstep::nn {
