@@ -1,7 +1,7 @@
 // Lets loops over user functions that call std::sqrt vectorize under g++'s default flags. There sqrt may set errno, so
-// that every element is a call; declaring it without that side effect leaves its results as they are, and measured a map
-// of sqrt(x*x + y*y) 7 times as fast. The price: in files that include this header sqrt of a negative number may not
-// set errno to EDOM. Clang has no such way: there use lockstep::math::sqrt in user functions.
+// that every element is a call; declaring it without that side effect leaves its results as they are, and measured a
+// map of sqrt(x*x + y*y) 7 times as fast. The price: in files that include this header sqrt of a negative number may
+// not set errno to EDOM. Clang has no such way: there use lockstep::math::sqrt in user functions.
 #pragma once
 
 #include <cmath>
