@@ -259,6 +259,15 @@ TEST_CASE("the same values give the same bits, however they are read") {
       CHECK(same_bits(float(lockstep::sum(other.transpose())), expected));
       CHECK(same_bits(float(lockstep::sum(padded.slice({0, 2}, {extents[0], extents[1] + 2}))), expected));
       CHECK(same_bits(float(lockstep::sum(neighbor(dense, {0, 0}))), expected));
+      // A product must be rounded before it is added, or not, in all of them.
+      float const squares = lockstep::sum(lockstep::square(flat));
+      array<float> const stored = lockstep::square(flat);
+      CHECK(same_bits(float(lockstep::sum(stored)), squares));
+      CHECK(same_bits(float(lockstep::sum(lockstep::square(other.transpose()))), squares));
+      auto const columns = lockstep::sum(lockstep::square(dense), axis(0)).to_host();
+      CHECK(same_bits(lockstep::sum(lockstep::square(other.transpose()), axis(0)).to_host(), columns));
+      auto const lines = lockstep::sum(lockstep::square(dense), axis(1)).to_host();
+      CHECK(same_bits(lockstep::sum(lockstep::square(other.transpose()), axis(1)).to_host(), lines));
     }
   });
 }

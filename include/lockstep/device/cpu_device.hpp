@@ -37,6 +37,13 @@ inline void happens_after([[maybe_unused]] void* where) {
 #endif
 }
 
+/// Tells it at the end of a scope, also when an exception leaves it.
+template <void (*Tell)(void*)>
+struct when_left {
+  void* where;
+  ~when_left() { Tell(where); }
+};
+
 /// Bytes that each step of a parallel copy or fill handles.
 inline constexpr std::size_t copy_grain_bytes = std::size_t{1} << 18;
 
@@ -98,16 +105,16 @@ class cpu_state final : public device_state {
     char joined = 0;  // not loops_fork again: that would order the steps among each other and hide their races
     auto const one_step = [&](index step) {
       happens_after(&loops_fork);
+      when_left<happens_before> const done{&joined};
       body(context, step);
-      happens_before(&joined);
     };
     auto const loop = [&] {
       happens_after(&loops_fork);
       oneapi::tbb::parallel_for(index{0}, steps, one_step, oneapi::tbb::static_partitioner{});
     };
     happens_before(&loops_fork);
+    when_left<happens_after> const all_done{&joined};
     arena_.execute(loop);
-    happens_after(&joined);
   }
 
  private:

@@ -12,6 +12,13 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
+/// True for rows whose values have to be stored before they are combined: GCC would fuse a product that a row computes
+/// with the addition that sums it, but cannot where the values come from a buffer, and the bits would differ.
+template <class Row, class V>
+inline constexpr bool rounds_first = std::is_floating_point_v<V>;
+template <class T, class V>
+inline constexpr bool rounds_first<pointer_row<T>, V> = false;
+
 /// Combines `count` > 0 values of one tile: on `lanes` lanes, then in a binary tree over the lanes.
 template <class Reducer, class Row>
 auto reduce_tile(Reducer const& reducer, Row row, index first, index count) {
@@ -63,7 +70,7 @@ class tile_reducer {
 
   void run(index tile_number) const {
     index const first = tile_number * tile, count = std::min(tile, total_ - first);
-    if constexpr (R == 1)
+    if constexpr (R == 1 && !rounds_first<decltype(reader_.fast_row()), value>)
       if (reader_.one_fast_row()) {
         partial_[tile_number] = reduce_tile(reducer_, reader_.fast_row(), first, count);
         return;

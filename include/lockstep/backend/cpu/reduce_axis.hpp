@@ -13,7 +13,7 @@ namespace cpu {
 template <class Evaluator, std::size_t R, class F>
 void with_values(reader<Evaluator, R> const& from, index first, index count, F&& f) {
   using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
-  if constexpr (R == 1)
+  if constexpr (R == 1 && !rounds_first<decltype(from.fast_row()), value>)
     if (from.one_fast_row()) return f(from.fast_row(), first);
   value buffer[tile];
   from.read(first, first + count, buffer);
