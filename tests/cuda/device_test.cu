@@ -134,6 +134,13 @@ TEST_CASE("the calling thread keeps its own current device") {
   CHECK(before == after);
 }
 
+TEST_CASE("work for more blocks than a launch may have is refused") {
+  ls::index const blocks = ls::index{1} << 31;
+  CHECK_THROWS_WITH_AS(ls::cuda::launch(ls::device::gpu(), "testing", ls::cuda::fill_kernel<std::uint8_t>, blocks, 32,
+                                        nullptr, ls::cuda::fill_pattern<std::uint8_t>{}, std::size_t{0}),
+                       doctest::Contains("2147483648"), ls::device_error);
+}
+
 // A temporary's memory is used again as soon as the stream has passed it by: results must not depend on that.
 TEST_CASE("temporaries live in stream order") {
   ls::device const gpu = ls::device::gpu();

@@ -225,4 +225,18 @@ TEST_CASE("user functions: LOCKSTEP_FUNCTION, __device__ lambdas, host_only") {
   check_host_only(ls::device::gpu(), h);
 }
 
+TEST_CASE("index spaces on both sides of 2^31 elements") {
+  for (ls::index columns : {3, 1 << 20, (1 << 20) + 1}) {
+    ls::shape const extents(ls::index{512}, ls::index{4}, columns);
+    ls::cuda::index_space<3> const space(extents);
+    CHECK(space.narrow == (columns <= 3));
+    for (ls::index i : {ls::index{0}, columns - 1, columns, 4 * columns, space.total / 2 + 1, space.total - 1}) {
+      auto const c = space[i];
+      CAPTURE(i);
+      CHECK((c[0] * 4 + c[1]) * columns + c[2] == i);
+      for (std::size_t axis = 0; axis < 3; ++axis) CHECK((c[axis] >= 0 && c[axis] < extents[axis]));
+    }
+  }
+}
+
 }  // namespace cuda_map_tests

@@ -9,11 +9,15 @@ namespace cuda {
 
 constexpr bool is_power_of_two(std::size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
+template <class T, int N>
+constexpr std::size_t pack_alignment() {
+  constexpr std::size_t bytes = sizeof(T) * N;
+  return is_power_of_two(bytes) && bytes <= 16 && bytes > alignof(T) ? bytes : alignof(T);
+}
+
 /// N neighboring elements, loaded and stored by one instruction where their size allows.
 template <class T, int N>
-struct alignas(is_power_of_two(sizeof(T) * N) && sizeof(T) * N <= 16
-                   ? (sizeof(T) * N > alignof(T) ? sizeof(T) * N : alignof(T))
-                   : alignof(T)) pack {
+struct alignas(pack_alignment<T, N>()) pack {
   T values[N];
 };
 
