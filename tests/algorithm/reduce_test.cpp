@@ -264,10 +264,10 @@ TEST_CASE("the same values give the same bits, however they are read") {
       array<float> const stored = lockstep::square(flat);
       CHECK(same_bits(float(lockstep::sum(stored)), squares));
       CHECK(same_bits(float(lockstep::sum(lockstep::square(other.transpose()))), squares));
-      auto const columns = lockstep::sum(lockstep::square(dense), axis(0)).to_host();
-      CHECK(same_bits(lockstep::sum(lockstep::square(other.transpose()), axis(0)).to_host(), columns));
-      auto const lines = lockstep::sum(lockstep::square(dense), axis(1)).to_host();
-      CHECK(same_bits(lockstep::sum(lockstep::square(other.transpose()), axis(1)).to_host(), lines));
+      auto const down = lockstep::sum(lockstep::square(dense), axis(0)).to_host();
+      CHECK(same_bits(lockstep::sum(lockstep::square(other.transpose()), axis(0)).to_host(), down));
+      auto const across = lockstep::sum(lockstep::square(dense), axis(1)).to_host();
+      CHECK(same_bits(lockstep::sum(lockstep::square(other.transpose()), axis(1)).to_host(), across));
     }
   });
 }
