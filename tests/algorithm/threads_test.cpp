@@ -84,34 +84,34 @@ TEST_CASE("several threads evaluate on one device at once, and find what each fi
 
 /// Throws at one value.
 struct trap {
-  int at;
-  int operator()(int x) const {
+  index at;
+  index operator()(index x) const {
     if (x == at) throw std::domain_error("found " + std::to_string(x));
     return x;
   }
 };
 struct trapped_plus {
-  int at;
-  int operator()(int x, int y) const {
+  index at;
+  index operator()(index x, index y) const {
     if (y == at) throw std::domain_error("found " + std::to_string(y));
     return x + y;
   }
 };
 
 TEST_CASE("what a function throws comes out of maps, reductions and scans, and the device works on") {
-  int const n = 200003;
+  index const n = 200003;
   for (std::size_t threads : thread_counts) {
     device const dev = device::cpu(threads);
-    array<int> const x = lockstep::arange<int>(dev, n);
-    array<int, 2> const m = x.slice(0, 200000).reshape(shape{1000, 200}) + 0;
-    for (int at : {1, n / 2, n - 1}) {
+    array<index> const x = lockstep::arange<index>(dev, std::size_t(n));
+    array<index, 2> const m = x.slice(0, 200000).reshape(shape{1000, 200}) + 0;
+    for (index at : {index{1}, n / 2, n - 1}) {
       INFO("threads ", threads, ", at ", at);
       std::string const expected = "found " + std::to_string(at);
       auto const message = [](auto&& f) { return message_of<std::domain_error>(f); };
-      array<int> y(dev, n);
+      array<index> y(dev, n);
       CHECK(message([&] { y = lockstep::map(trap{at}, x); }) == expected);
       CHECK(message([&] { static_cast<void>(std::int64_t(lockstep::sum(lockstep::map(trap{at}, x)))); }) == expected);
-      CHECK(message([&] { static_cast<void>(int(lockstep::reduce(x, 0, trapped_plus{at}))); }) == expected);
+      CHECK(message([&] { static_cast<void>(index(lockstep::reduce(x, 0, trapped_plus{at}))); }) == expected);
       CHECK(message([&] { y = inclusive_scan(lockstep::map(trap{at}, x)); }) == expected);
       CHECK(message([&] { y = inclusive_scan(x, trapped_plus{at}); }) == expected);
       if (at < 200000) {
@@ -120,7 +120,7 @@ TEST_CASE("what a function throws comes out of maps, reductions and scans, and t
         CHECK(message([&] { static_cast<void>(lockstep::sum(lockstep::map(trap{at}, m), axis(1)).to_host()); }) ==
               expected);
       }
-      CHECK(std::int64_t(lockstep::sum(x)) == std::int64_t(n) * (n - 1) / 2);
+      CHECK(std::int64_t(lockstep::sum(x)) == n * (n - 1) / 2);
     }
   }
 }
