@@ -75,6 +75,12 @@ class tile_reducer {
         partial_[tile_number] = reduce_tile(reducer_, reader_.fast_row(), first, count);
         return;
       }
+    if constexpr (R == 0) {
+      value only;
+      reader_.read(0, 1, &only);
+      partial_[0] = reduce_tile(reducer_, constant_row<value>{only}, 0, 1);
+      return;
+    }
     value buffer[tile];
     reader_.read(first, first + count, buffer);
     auto found = reduce_tile(reducer_, pointer_row<value>{buffer}, 0, count);
@@ -90,6 +96,7 @@ class tile_reducer {
 
  private:
   index place_in_tile(accumulator const& best) const {
+    if constexpr (R == 0) return 0;
     index const count = std::min(tile, total_ - best.at);
     value buffer[tile];
     reader_.read(best.at, best.at + count, buffer);
