@@ -26,10 +26,14 @@ void rectify(T const* from, T* to, index count) {
   for (index i = 0; i < count; ++i) to[i] = from[i] < T(0) ? T(0) : from[i];
 }
 
-/// to[i] = gradient[i] where the rectified output is positive, 0 elsewhere.
+/// to[i] = gradient[i] where the rectified output is positive, 0 elsewhere. The gradient is read in either case: of a
+/// load under a condition g++ 12 makes a masked one, and at -O3 then mixed up the values of rows that were inlined.
 template <class T>
 void mask_by_output(T const* gradient, T const* output, T* to, index count) {
-  for (index i = 0; i < count; ++i) to[i] = output[i] > T(0) ? gradient[i] : T(0);
+  for (index i = 0; i < count; ++i) {
+    T const value = gradient[i];
+    to[i] = output[i] > T(0) ? value : T(0);
+  }
 }
 
 /// sums[j] += rows[i][j] for each of `count` rows of `columns` elements, in order.
