@@ -145,8 +145,13 @@ class scanner {
     T carry{}, prefix{};
     for (index at = first; at < last; at += buffer_length) {
       index const count = std::min(buffer_length, last - at);
-      reader_.read(at, at + count, local + (at - first));
-      carry = scan_values(local + (at - first), count, rule_.op, at > first ? &carry : nullptr);
+      T* const piece = local + (at - first);
+      if constexpr (scans_in_registers<T, Op>) {
+        carry = sum_scan<T>::scan(values_at(at, count, piece), piece, count, carry);
+      } else {
+        reader_.read(at, at + count, piece);
+        carry = scan_values(piece, count, rule_.op, at > first ? &carry : nullptr);
+      }
     }
     if (!chain_.wait(block, prefix)) return false;
     pass_on(block, prefix, carry);
