@@ -49,7 +49,7 @@ void add(std::string const& function, std::string const& whose, double low, doub
 template <class T, class F>
 void add_unary(std::string const& function, std::string const& whose, double low, double high, F f) {
   add<T>(function, whose, low, high, [f](T* out, T const* x, T const*) {
-#pragma GCC ivdep
+    LOCKSTEP_INDEPENDENT
     for (int j = 0; j < count; ++j) out[j] = f(x[j]);
   });
 }
@@ -57,7 +57,7 @@ void add_unary(std::string const& function, std::string const& whose, double low
 template <class T, class F>
 void add_binary(std::string const& function, std::string const& whose, double low, double high, F f) {
   add<T>(function, whose, low, high, [f](T* out, T const* x, T const* y) {
-#pragma GCC ivdep
+    LOCKSTEP_INDEPENDENT
     for (int j = 0; j < count; ++j) out[j] = f(x[j], y[j]);
   });
 }

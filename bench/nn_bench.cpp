@@ -78,7 +78,8 @@ void fused_multiply_add_limit(benchmark::State& state) {
       nn::cpu::unroll<12>([&](auto j) __attribute__((always_inline)) { sum[j] = sum[j] * factor + factor; });
     vec<float> total{};
     nn::cpu::unroll<12>([&](auto j) __attribute__((always_inline)) { total += sum[j]; });
-    benchmark::DoNotOptimize(total[0]);
+    float first = total[0];
+    benchmark::DoNotOptimize(first);
   }
   state.counters["FLOP/s"] = benchmark::Counter(
       static_cast<double>(state.iterations()) * 12000 * 2 * static_cast<double>(nn::cpu::width<float>),

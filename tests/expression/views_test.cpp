@@ -194,10 +194,12 @@ TEST_CASE("neighbors in two and three axes") {
   for_each_device([](device const& dev) {
     sample<2> const m(dev, {7, 33});
     for (boundary outside : boundaries)
-      for (auto const& [i, j] : std::vector<std::pair<index, index>>{{0, 1}, {-1, 0}, {2, -3}, {-9, 40}, {7, 33}})
-        CHECK(difference((m.on - neighbor(m.on, {i, j}, outside)).to_host(), table(m.extents, [&](auto c) {
-                           return m.at(c) - neighbor_of(m, c, {i, j}, outside);
-                         })) == "");
+      for (std::pair<index, index> const& by :
+           std::vector<std::pair<index, index>>{{0, 1}, {-1, 0}, {2, -3}, {-9, 40}, {7, 33}})
+        CHECK(
+            difference((m.on - neighbor(m.on, {by.first, by.second}, outside)).to_host(), table(m.extents, [&](auto c) {
+                         return m.at(c) - neighbor_of(m, c, {by.first, by.second}, outside);
+                       })) == "");
     sample<3> const cube(dev, {3, 4, 9});
     for (boundary outside : boundaries)
       CHECK(difference(neighbor(cube.on, {-1, 2, -4}, outside).to_host(), table(cube.extents, [&](auto c) {
@@ -211,7 +213,8 @@ TEST_CASE("neighbors of neighbors: each boundary is its own") {
     sample<2> const m(dev, {6, 70});
     auto const inner = [&](shape<2> c) { return neighbor_of(m, c, {1, -2}, boundary::zero); };
     auto const outer = [&](shape<2> c, boundary outside) {
-      bool const inside = moved(c[0], -3, 6, outside) & moved(c[1], 4, 70, outside);
+      bool const row = moved(c[0], -3, 6, outside), column = moved(c[1], 4, 70, outside);  // both move their coordinate
+      bool const inside = row && column;
       return inside ? inner(c) : 0;
     };
     for (boundary outside : boundaries)

@@ -62,7 +62,9 @@ struct expression_traits<E> {
 template <class E>
 using value_t = typename expression_traits<std::remove_cvref_t<E>>::value_type;
 template <class E>
-inline constexpr std::size_t rank_v = expression_traits<std::remove_cvref_t<E>>::rank;
+inline constexpr std::size_t rank_v = 0;
+template <expression E>
+inline constexpr std::size_t rank_v<E> = expression_traits<std::remove_cvref_t<E>>::rank;
 
 template <class E, class T, std::size_t Rank>
 struct is_source_of : std::false_type {};

@@ -5,7 +5,7 @@
 
 #include "../config.hpp"
 #if defined(__CUDA_ARCH__)
-#include "device.hpp"
+#include "device.cuh"
 #else
 #include "error_function.hpp"
 #include "exponential.hpp"
