@@ -134,24 +134,10 @@ inline constexpr bool is_commutative = false;
 template <class Op, class V>
 requires requires { Op::commutative; }
 inline constexpr bool is_commutative<Op, V> = Op::commutative;
-template <class V>
-inline constexpr bool is_commutative<plus, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<multiplies, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<minimum, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<maximum, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<bit_and, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<bit_or, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<bit_xor, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<logical_and, V> = std::is_arithmetic_v<V>;
-template <class V>
-inline constexpr bool is_commutative<logical_or, V> = std::is_arithmetic_v<V>;
+template <class Op, class... Ops>
+concept one_of = (std::is_same_v<Op, Ops> || ...);
+template <one_of<plus, multiplies, minimum, maximum, bit_and, bit_or, bit_xor, logical_and, logical_or> Op, class V>
+inline constexpr bool is_commutative<Op, V> = std::is_arithmetic_v<V>;
 
 /// A user's associative operator, with an initial value that enters once, from the left.
 template <class V, class Op>

@@ -61,6 +61,7 @@ struct expression_traits<E> {
 
 template <class E>
 using value_t = typename expression_traits<std::remove_cvref_t<E>>::value_type;
+/// The number of axes; 0 for what is no expression, such as a scalar operand.
 template <class E>
 inline constexpr std::size_t rank_v = 0;
 template <expression E>

@@ -63,15 +63,10 @@ template <class A, class B>
 requires operands_of_elementwise<A, B>
 auto operator^(A&& a, B&& b) { return apply_elementwise(bit_xor{}, std::forward<A>(a), std::forward<B>(b)); }
 
-template <class E>
-inline constexpr std::size_t rank_v_or_zero = 0;
-template <expression E>
-inline constexpr std::size_t rank_v_or_zero<E> = rank_v<E>;
-
 /// `&&` and `||` are element-wise when an operand has a rank above 0; rank-0 expressions convert to their value
 /// instead.
 template <class... Es>
-concept has_axes = operands_of_elementwise<Es...> &&((rank_v_or_zero<Es> > 0) || ...);
+concept has_axes = operands_of_elementwise<Es...> &&((rank_v<Es> > 0) || ...);
 
 template <class A, class B>
 requires has_axes<A, B>

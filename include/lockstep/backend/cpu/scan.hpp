@@ -92,10 +92,10 @@ class scanner {
 
   /// Takes blocks in order until none is left.
   void work() {
-    std::unique_ptr<T[]> const local(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
+    std::unique_ptr<T[]> local;  // made when a block first has to wait for its prefix
     try {
       for (index block = chain_.claim(); block < blocks_; block = chain_.claim())
-        if (!(chain_.ready(block) ? finish_at_once(block) : scan_then_finish(block, local.get()))) return;
+        if (!(chain_.ready(block) ? finish_at_once(block) : scan_then_finish(block, local))) return;
     } catch (...) {
       chain_.fail();
       throw;
@@ -140,7 +140,9 @@ class scanner {
   }
 
   // The prefix is still to come: the block is scanned into a buffer in the L2 cache, then finished from there.
-  bool scan_then_finish(index block, T* local) {
+  bool scan_then_finish(index block, std::unique_ptr<T[]>& buffer) {
+    if (!buffer) buffer.reset(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
+    T* const local = buffer.get();
     index const first = block * scan_block, last = std::min(total_, first + scan_block);
     T carry{}, prefix{};
     for (index at = first; at < last; at += buffer_length) {
