@@ -4,8 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -22,26 +20,33 @@ class local_mailbox {
     auto const* const begin = static_cast<unsigned char const*>(data);
     message copy(begin, begin + bytes);
     std::lock_guard lock(mutex_);
-    waiting_[{sender, tag}].push_back(std::move(copy));
+    waiting_.push_back({sender, tag, std::move(copy)});
     ++arrived_;
   }
 
   std::optional<message> take(std::size_t sender, int tag) {
     std::lock_guard lock(mutex_);
-    auto const found = waiting_.find({sender, tag});
-    if (found == waiting_.end()) return std::nullopt;
-    message first = std::move(found->second.front());
-    found->second.pop_front();
-    if (found->second.empty()) waiting_.erase(found);
-    return first;
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      if (waiting_[i].sender != sender || waiting_[i].tag != tag) continue;
+      message first = std::move(waiting_[i].content);
+      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+      return first;
+    }
+    return std::nullopt;
   }
 
   /// How many messages have come so far.
   std::uint64_t arrived() const { return arrived_.load(); }
 
  private:
+  struct letter {
+    std::size_t sender;
+    int tag;
+    message content;
+  };
+
   std::mutex mutex_;
-  std::map<std::pair<std::size_t, int>, std::deque<message>> waiting_;
+  std::vector<letter> waiting_;  // in the order they came; few, for ranks wait for each other
   std::atomic<std::uint64_t> arrived_{0};
 };
 

@@ -5,13 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <tuple>
+#include <vector>
 
 #include "../core/error.hpp"
 
@@ -108,15 +107,23 @@ class local_world {
     return wait(until, ready, [] { return false; });
   }
 
+  /// Which collective, of which group and among which of its ranks, makes something that they share.
+  struct share_key {
+    void const* group;
+    std::uint64_t collective;
+    std::int64_t color;
+    bool operator==(share_key const&) const = default;
+  };
+
   /// A value that all who give the same key share, made by the first of them and forgotten after `sharers` have come.
   template <class T, class Make>
-  std::shared_ptr<T> share(std::tuple<void const*, std::uint64_t, std::int64_t> const& key, std::size_t sharers,
-                           Make const& make) {
+  std::shared_ptr<T> share(share_key const& key, std::size_t sharers, Make const& make) {
     std::lock_guard lock(mutex_);
-    auto& [value, count] = shared_[key];
-    if (!value) value = make();
-    auto const result = std::static_pointer_cast<T>(value);
-    if (++count == sharers) shared_.erase(key);
+    std::size_t at = 0;
+    while (at < shared_.size() && !(shared_[at].key == key)) ++at;
+    if (at == shared_.size()) shared_.push_back({key, make(), 0});
+    auto const result = std::static_pointer_cast<T>(shared_[at].value);
+    if (++shared_[at].sharers == sharers) shared_.erase(shared_.begin() + static_cast<std::ptrdiff_t>(at));
     return result;
   }
 
@@ -128,6 +135,12 @@ class local_world {
     asm volatile("yield");
 #endif
   }
+
+  struct shared_value {
+    share_key key;
+    std::shared_ptr<void> value;
+    std::size_t sharers;  ///< who have come so far
+  };
 
   template <class Ready>
   void sleep(clock::time_point deadline, Ready const& ready) {
@@ -148,7 +161,7 @@ class local_world {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::optional<failure> failure_;
-  std::map<std::tuple<void const*, std::uint64_t, std::int64_t>, std::pair<std::shared_ptr<void>, std::size_t>> shared_;
+  std::vector<shared_value> shared_;
 };
 
 }  // namespace lockstep

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -70,17 +69,14 @@ inline mesh mesh::cpu(std::size_t devices, std::size_t threads_per_device) {
   if (devices == 0) throw device_error("mesh::cpu: found 0 devices, expected at least one");
   if (threads_per_device == 0) threads_per_device = std::max<std::size_t>(1, device::cpu().threads() / devices);
   static std::mutex mutex;
-  static std::map<std::pair<std::size_t, std::size_t>, mesh> known;
+  static std::vector<mesh> known;
   std::lock_guard lock(mutex);
-  auto const key = std::pair(devices, threads_per_device);
-  auto found = known.find(key);
-  if (found == known.end()) {
-    std::vector<lockstep::device> all;
-    for (std::size_t i = 0; i < devices; ++i)
-      all.push_back(lockstep::device::new_cpu(threads_per_device, static_cast<int>(i)));
-    found = known.emplace(key, mesh(std::move(all))).first;
-  }
-  return found->second;
+  for (mesh const& each : known)
+    if (each.size() == devices && each.device(0).threads() == threads_per_device) return each;
+  std::vector<lockstep::device> all;
+  for (std::size_t i = 0; i < devices; ++i)
+    all.push_back(lockstep::device::new_cpu(threads_per_device, static_cast<int>(i)));
+  return known.emplace_back(std::move(all));
 }
 
 inline mesh mesh::parse(std::string const& text) {

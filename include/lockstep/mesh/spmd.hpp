@@ -13,8 +13,10 @@
 
 namespace lockstep {
 
-/// Calls f(context, communicator) on every rank: rank 0 in this thread, every other in a thread of its own.
-inline void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
+/// Calls f(context, communicator) on every rank: rank 0 in this thread, every other in a thread of its own. A template,
+/// so that only those who call it pay for compiling the engine.
+template <class Compilation = compilation>
+void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
   if (!devices.is_cpu())
     throw device_error("spmd: found a mesh of " + devices.device(0).name() +
                        " and others, expected CPU devices: GPUs need an engine that reaches them");
