@@ -1,69 +1,32 @@
-// scan on CPU threads: blocks are scanned on their own, chained by their prefixes in order, and finished while they are
-// still in the cache, so that memory is read and written once on any number of threads. The order of combination is
-// fixed by blocks counted from the first element, so the bits do not depend on the number of threads.
+// scan on CPU threads: blocks are scanned on their own, chained by their
+// prefixes in order, and finished while they are still in the cache, so that
+// memory is read and written once on any number of threads. The order of
+// combination is fixed by blocks counted from the first element, so the bits do
+// not depend on the number of threads.
 #pragma once
-
-#include <sched.h>
-
-#include <atomic>
 
 #include "../../algorithm/scan_rule.hpp"
 #include "../../core/function_objects.hpp"
 #include "map.hpp"
+#include "prefix_chain.hpp"
 #include "scan_sums.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// Scans count > 0 values in place, inclusively, after an optional carry; returns the last value.
+/// Scans count > 0 values in place, inclusively, after an optional carry;
+/// returns the last value.
 template <class T, class Op>
 T scan_values(T* values, index count, Op const& op, T const* carry) {
-  if constexpr (scans_in_registers<T, Op>) {
-    return sum_scan<T>::scan(values, values, count, carry ? *carry : T(0));
-  } else {
-    T last = carry ? static_cast<T>(op(*carry, values[0])) : values[0];
-    values[0] = last;
-    for (index i = 1; i < count; ++i) values[i] = last = static_cast<T>(op(last, values[i]));
-    return last;
-  }
+  T last = carry ? static_cast<T>(op(*carry, values[0])) : values[0];
+  values[0] = last;
+  for (index i = 1; i < count; ++i) values[i] = last = static_cast<T>(op(last, values[i]));
+  return last;
 }
 
-/// The chain of prefixes that the blocks of one scan pass along.
-template <class T>
-class prefix_chain {
- public:
-  explicit prefix_chain(index blocks) : links_(new link[static_cast<std::size_t>(blocks + 1)]) {}
-
-  index claim() { return next_.fetch_add(1, std::memory_order_relaxed); }
-  void publish(index block, T const& prefix) {
-    links_[block].prefix = prefix;
-    links_[block].ready.store(true, std::memory_order_release);
-  }
-  bool ready(index block) const { return links_[block].ready.load(std::memory_order_acquire); }
-  /// Waits for the prefix of a block. False when another block failed.
-  bool wait(index block, T& prefix) const {
-    for (int spins = 0; !ready(block); ++spins) {
-      if (failed_.load(std::memory_order_relaxed)) return false;
-      if (spins > 64) sched_yield();
-    }
-    prefix = links_[block].prefix;
-    return true;
-  }
-  T const& prefix(index block) const { return links_[block].prefix; }
-  void fail() { failed_.store(true); }
-
- private:
-  struct alignas(64) link {
-    std::atomic<bool> ready{false};
-    T prefix;
-  };
-  std::unique_ptr<link[]> links_;
-  std::atomic<index> next_{0};
-  std::atomic<bool> failed_{false};
-};
-
-/// out[i] = prefix op local[i] for i in [0, count), or without a prefix out[i] = local[i].
+/// out[i] = prefix op local[i] for i in [0, count), or without a prefix out[i]
+/// = local[i].
 template <class T, class Op>
 void apply_prefix(T const* local, index count, Op const& op, T const* prefix, T* out) {
   if (prefix) {
@@ -74,6 +37,16 @@ void apply_prefix(T const* local, index count, Op const& op, T const* prefix, T*
     std::memcpy(out, local, static_cast<std::size_t>(count) * sizeof(T));
   }
 }
+
+/// The type whose sums wrap around: unsigned for integers.
+template <class T>
+struct wrapping {
+  using type = T;
+};
+template <std::integral T>
+struct wrapping<T> {
+  using type = std::make_unsigned_t<T>;
+};
 
 /// One scan while it runs.
 template <class T, class Op, class Evaluator>
@@ -92,77 +65,25 @@ class scanner {
 
   /// Takes blocks in order until none is left.
   void work() {
-    std::unique_ptr<T[]> local;  // made when a block first has to wait for its prefix
+    std::unique_ptr<T[]> space;
     try {
-      for (index block = chain_.claim(); block < blocks_; block = chain_.claim())
-        if (!(chain_.ready(block) ? finish_at_once(block) : scan_then_finish(block, local))) return;
+      if constexpr (scans_in_registers<T, Op>)
+        add_up(space);
+      else
+        for (index block = chain_.claim(); block < blocks_ && combine(block, space);) block = chain_.claim();
     } catch (...) {
       chain_.fail();
       throw;
     }
+    if (past_caches_) stream_fence();
   }
 
  private:
-  // The prefix is known: each piece is read, scanned and written while it is in the L1 cache.
-  bool finish_at_once(index block) {
-    index const first = block * scan_block, last = std::min(total_, first + scan_block);
-    T const prefix = chain_.prefix(block);
-    constexpr index front = sizeof(T) < 64 ? 64 / sizeof(T) : 1;  // the carry lies in a cache line before the values
-    alignas(64) T space[front + buffer_length];
-    T *const local = space + front, carry{};
-    for (index at = first; at < last; at += buffer_length) {
-      index const count = std::min(buffer_length, last - at);
-      if constexpr (scans_in_registers<T, Op>) {
-        T const* const values = values_at(at, count, local);
-        T const p = has_prefix(block) ? prefix : T(0);
-        carry = rule_.inclusive
-                    ? sum_scan<T>::template scan_and_add<true>(values, target_ + at, count, carry, p, past_caches_)
-                    : sum_scan<T>::template scan_and_add<false>(values, target_ + at, count, carry, p, past_caches_);
-      } else {
-        local[-1] = carry;
-        reader_.read(at, at + count, local);
-        carry = scan_values(local, count, rule_.op, at > first ? &carry : nullptr);
-        write(local, at, count, at == first, block, prefix);
-      }
-    }
-    pass_on(block, prefix, carry);
-    if (past_caches_) stream_fence();
-    return true;
-  }
-
-  // The operand's own memory where it lies dense, otherwise its values, evaluated into `buffer`.
-  T const* values_at(index at, index count, T* buffer) const {
-    using row_type = decltype(reader_.fast_row());
-    if constexpr (std::is_same_v<row_type, pointer_row<T>>)
-      if (reader_.one_fast_row()) return reader_.fast_row().data + at;
-    reader_.read(at, at + count, buffer);
-    return buffer;
-  }
-
-  // The prefix is still to come: the block is scanned into a buffer in the L2 cache, then finished from there.
-  bool scan_then_finish(index block, std::unique_ptr<T[]>& buffer) {
-    if (!buffer) buffer.reset(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
-    T* const local = buffer.get();
-    index const first = block * scan_block, last = std::min(total_, first + scan_block);
-    T carry{}, prefix{};
-    for (index at = first; at < last; at += buffer_length) {
-      index const count = std::min(buffer_length, last - at);
-      T* const piece = local + (at - first);
-      if constexpr (scans_in_registers<T, Op>) {
-        carry = sum_scan<T>::scan(values_at(at, count, piece), piece, count, carry);
-      } else {
-        reader_.read(at, at + count, piece);
-        carry = scan_values(piece, count, rule_.op, at > first ? &carry : nullptr);
-      }
-    }
-    if (!chain_.wait(block, prefix)) return false;
-    pass_on(block, prefix, carry);
-    for (index at = first; at < last; at += buffer_length)
-      write(local + (at - first), at, std::min(buffer_length, last - at), at == first, block, prefix);
-    if (past_caches_) stream_fence();
-    return true;
-  }
-
+  struct range {
+    index first, last;
+    index size() const { return last - first; }
+  };
+  range elements(index block) const { return {block * scan_block, std::min(total_, (block + 1) * scan_block)}; }
   static bool is_aligned(T const* data) { return reinterpret_cast<std::uintptr_t>(data) % 64 == 0; }
   bool has_prefix(index block) const { return rule_.has_initial || block > 0; }
 
@@ -170,14 +91,85 @@ class scanner {
     chain_.publish(block + 1, has_prefix(block) ? static_cast<T>(rule_.op(prefix, sum)) : sum);
   }
 
-  /// Writes [at, at + count) from the block's own scan; an exclusive scan takes each value from one place before.
+  T* make(std::unique_ptr<T[]>& space) const {
+    if (!space) space.reset(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
+    return space.get();
+  }
+
+  // The operand's own memory where it lies dense, otherwise nullptr.
+  T const* operand_memory() const {
+    if constexpr (std::is_same_v<decltype(reader_.fast_row()), pointer_row<T>>)
+      if (reader_.one_fast_row()) return reader_.fast_row().data;
+    return nullptr;
+  }
+
+  // Sums. A block is summed before it is scanned, so that the next block's
+  // prefix is known early and nobody waits long. Where the operand lies in
+  // memory, the block to come is summed while this one is scanned, which brings
+  // it into the L2 cache meanwhile. Integers wrap around, as partial sums may
+  // where running sums don't.
+  void add_up(std::unique_ptr<T[]>& space) {
+    using number = typename wrapping<T>::type;
+    using sums = sum_scan<number>;
+    T const* const memory = operand_memory();
+    number sum{};
+    T prefix{};
+    bool summed = false;
+    for (index block = chain_.claim(); block < blocks_;) {
+      range const all = elements(block);
+      auto const* values = reinterpret_cast<number const*>(memory ? memory + all.first : evaluate(all, space));
+      auto* const out = reinterpret_cast<number*>(target_ + all.first);
+      if (!summed) sum = sums::total(values, all.size());
+      if (!chain_.wait(block, prefix)) return;
+      auto const before = has_prefix(block) ? static_cast<number>(prefix) : number(0);
+      chain_.publish(block + 1, static_cast<T>(before + sum));
+      block = chain_.claim();
+      summed = memory && elements(block).size() == scan_block;
+      auto const* next = summed ? reinterpret_cast<number const*>(memory + elements(block).first) : nullptr;
+      sum = rule_.inclusive ? sums::template scan<true>(values, out, all.size(), before, past_caches_, next)
+                            : sums::template scan<false>(values, out, all.size(), before, past_caches_, next);
+    }
+  }
+  T const* evaluate(range all, std::unique_ptr<T[]>& space) const {
+    T* const values = make(space);
+    for (index at = all.first; at < all.last; at += buffer_length)
+      reader_.read(at, std::min(all.last, at + buffer_length), values + (at - all.first));
+    return values;
+  }
+
+  // Any operator: with a known prefix each piece is read, scanned and written
+  // while it is in the L1 cache; otherwise the block is scanned into a space in
+  // the L2 cache, and finished from there when its prefix has come.
+  bool combine(index block, std::unique_ptr<T[]>& space) {
+    range const all = elements(block);
+    bool const known = chain_.ready(block);
+    constexpr index front = sizeof(T) < 64 ? 64 / sizeof(T) : 1;  // the carry lies in a cache line before the values
+    alignas(64) T near[front + buffer_length];
+    T* const local = known ? nullptr : make(space);
+    T carry{}, prefix{};
+    if (known) chain_.wait(block, prefix);
+    for (index at = all.first; at < all.last; at += buffer_length) {
+      index const count = std::min(buffer_length, all.last - at);
+      T* const piece = known ? near + front : local + (at - all.first);
+      if (known) piece[-1] = carry;
+      reader_.read(at, at + count, piece);
+      carry = scan_values(piece, count, rule_.op, at > all.first ? &carry : nullptr);
+      if (known) write(piece, at, count, at == all.first, block, prefix);
+    }
+    if (!chain_.wait(block, prefix)) return false;
+    pass_on(block, prefix, carry);
+    for (index at = all.first; !known && at < all.last; at += buffer_length)
+      write(local + (at - all.first), at, std::min(buffer_length, all.last - at), at == all.first, block, prefix);
+    return true;
+  }
+
+  /// Writes [at, at + count) from the block's own scan; an exclusive scan takes
+  /// each value from one place before.
   void write(T const* local, index at, index count, bool first_of_block, index block, T const& prefix) const {
     T const* const p = has_prefix(block) ? &prefix : nullptr;
     alignas(64) T buffer[buffer_length];
     T* const to = past_caches_ ? buffer : target_ + at;
     if (rule_.inclusive) {
-      if constexpr (scans_in_registers<T, Op>)
-        return sum_scan<T>::add(local, target_ + at, count, p ? *p : T(0), past_caches_);
       apply_prefix(local, count, rule_.op, p, to);
     } else {
       *to = first_of_block ? prefix : static_cast<T>(rule_.op(prefix, local[-1]));
@@ -194,12 +186,14 @@ class scanner {
   prefix_chain<T> chain_;
 };
 
-/// Scans the values of an evaluator of one axis, at least one, into dense memory.
+/// Scans the values of an evaluator of one axis, at least one, into dense
+/// memory.
 template <class T, class Op, class Evaluator>
 void scan(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target,
           bool past_caches) {
+  bool const alone = target.extents[0] <= serial_below || where.threads() == 1;
   scanner<T, Op, Evaluator> running(rule, evaluator, target, past_caches);
-  if (target.extents[0] <= serial_below || where.threads() == 1)
+  if (alone)
     running.work();
   else
     where.run(static_cast<index>(where.threads()), [&](index) { running.work(); });

@@ -1,10 +1,9 @@
-// Prefix sums of one block in vector registers. Every function adds in the same order, so that a block gives the same
-// bits whether its prefix is known before it is scanned or only after.
+// Sums and prefix sums of one block in vector registers.
 #pragma once
 
 #include <emmintrin.h>
 
-#include <cstring>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -14,11 +13,18 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-#if defined(__AVX__)
+// nvcc's front end does not know the builtins that AVX2 is used through (not
+// <immintrin.h>, which doubles the time to compile a file that includes us).
+#if defined(__AVX2__) && !defined(__CUDACC__)
+#define LOCKSTEP_SCAN_AVX2 1
 inline constexpr std::size_t vector_bytes = 32;
 #else
+#define LOCKSTEP_SCAN_AVX2 0
 inline constexpr std::size_t vector_bytes = 16;
 #endif
+
+/// How far before they are needed values are fetched from memory.
+inline constexpr std::size_t fetch_ahead_bytes = 4096;
 
 /// Sums of these types are scanned in vector registers.
 template <class T, class Op>
@@ -28,36 +34,39 @@ inline constexpr bool scans_in_registers = std::is_same_v<Op, plus> &&
 template <class T, class Lanes = std::make_index_sequence<vector_bytes / sizeof(T)>>
 struct sum_scan;
 
+/// Values are scanned in groups of one vector per lane of a part, a part being
+/// 16 bytes, within which shuffles are cheap: each part on its own, then the
+/// totals of all parts of the group, which lie in one vector, then both are
+/// added.
 template <class T, std::size_t... L>
 struct sum_scan<T, std::index_sequence<L...>> {
   static constexpr int width = sizeof...(L);
-  static constexpr int part = 16 / sizeof(T);  ///< lanes of 16 bytes, within which shifts are cheap
+  static constexpr int part = 16 / sizeof(T);
+  static constexpr bool two_parts = width > part;
+  static constexpr index group = part * width;
   typedef T vector __attribute__((vector_size(vector_bytes)));
 
-  /// out[i] = carry + in[0] + ... + in[i]; returns the last. `in` may be `out`.
-  static T scan(T const* in, T* out, index count, T carry) {
-    return run<true, false>(
-        in, out, count, carry, [](vector v) { return v; }, [](T v) { return v; });
-  }
-
-  /// out[i] = prefix + (carry + in[0] + ... + in[i]), or up to in[i - 1] when exclusive; returns the sum with in[count
-  /// - 1] and without the prefix. `in` may be `out`; `past_caches` needs `out` aligned to 16 bytes.
-  template <bool Inclusive>
-  static T scan_and_add(T const* in, T* out, index count, T carry, T prefix, bool past_caches) {
-    vector const prefixes = vector{} + prefix;
-    auto const add = [=](vector v) { return prefixes + v; };
-    auto const add_one = [=](T v) { return prefix + v; };
-    return past_caches ? run<Inclusive, true>(in, out, count, carry, add, add_one)
-                       : run<Inclusive, false>(in, out, count, carry, add, add_one);
-  }
-
-  /// out[i] = prefix + local[i].
-  static void add(T const* local, T* out, index count, T prefix, bool past_caches) {
-    vector const prefixes = vector{} + prefix;
+  /// in[0] + ... + in[count - 1].
+  static T total(T const* in, index count) {
+    sums all;
     index i = 0;
-    for (; past_caches && i + width <= count; i += width) store<true>(out + i, prefixes + load(local + i));
-    LOCKSTEP_INDEPENDENT
-    for (index k = i; k < count; ++k) out[k] = prefix + local[k];
+    for (; i + group <= count; i += group) all.add(in + i);
+    T sum = all.total();
+    for (; i < count; ++i) sum += in[i];
+    return sum;
+  }
+
+  /// out[i] = prefix + (in[0] + ... + in[i]), or up to in[i - 1] when
+  /// exclusive. `in` may be `out`; `past_caches` needs `out` aligned to 32
+  /// bytes. With `next`, returns total(next, count) of as many values, read
+  /// meanwhile.
+  template <bool Inclusive>
+  static T scan(T const* in, T* out, index count, T prefix, bool past_caches, T const* next) {
+    if (next)
+      return past_caches ? run<Inclusive, true, true>(in, out, count, prefix, next)
+                         : run<Inclusive, false, true>(in, out, count, prefix, next);
+    return past_caches ? run<Inclusive, true, false>(in, out, count, prefix, next)
+                       : run<Inclusive, false, false>(in, out, count, prefix, next);
   }
 
  private:
@@ -68,20 +77,30 @@ struct sum_scan<T, std::index_sequence<L...>> {
   }
   template <bool PastCaches>
   static void store(T* to, vector const& v) {
-    if constexpr (PastCaches) {
-      __m128i parts[vector_bytes / 16];
-      __builtin_memcpy(parts, &v, sizeof(v));
-      for (std::size_t k = 0; k < vector_bytes / 16; ++k)
-        _mm_stream_si128(reinterpret_cast<__m128i*>(to) + k, parts[k]);
-    } else {
+    if constexpr (!PastCaches) {
       __builtin_memcpy(to, &v, sizeof(v));
+    } else {
+#if defined(__clang__)
+      __builtin_nontemporal_store(v, reinterpret_cast<vector*>(to));
+#elif LOCKSTEP_SCAN_AVX2
+      typedef float floats __attribute__((vector_size(vector_bytes)));
+      __builtin_ia32_movntps256(reinterpret_cast<float*>(to), reinterpret_cast<floats>(v));
+#else
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to), reinterpret_cast<__m128i>(v));
+#endif
     }
+  }
+
+  static vector zeros() {
+    vector v = {};
+    return v;
   }
 
   /// Lanes I of a and, counted from `width`, of b.
   template <int... I>
   static vector pick(vector a, vector b) {
-#if defined(__CUDACC__)  // whose front end loses the pack among the builtin's arguments
+#if defined(__CUDACC__)  // whose front end loses the pack among the builtin's
+                         // arguments
     constexpr int from[] = {I...};
     vector picked = {};
     for (int l = 0; l < width; ++l) picked[l] = from[l] < width ? a[from[l]] : b[from[l] - width];
@@ -90,42 +109,141 @@ struct sum_scan<T, std::index_sequence<L...>> {
     return __builtin_shufflevector(a, b, I...);
 #endif
   }
+  static constexpr int lane(std::size_t l) { return static_cast<int>(l) % part; }
+  static constexpr int part_begin(std::size_t l) { return static_cast<int>(l) / part * part; }
 
-  /// Inclusive sums of the lanes. Lane l takes an earlier lane of v, or zero where there is none (the lanes of `zero`
-  /// are numbered from `width`).
-  static vector scan_lanes(vector v) {
-    vector const zero = {};
-    if constexpr (part > 1) v += pick<(int(L) % part < 1 ? width + int(L) : int(L) - 1)...>(v, zero);
-    if constexpr (part > 2) v += pick<(int(L) % part < 2 ? width + int(L) : int(L) - 2)...>(v, zero);
-    if constexpr (part < width) v += pick<(int(L) < part ? width + int(L) : part - 1)...>(v, zero);
+  /// v moved up by N lanes within each part; zero comes in.
+  template <int N>
+  static vector shift(vector v) {
+#if LOCKSTEP_SCAN_AVX2 && !defined(__clang__)  // g++ makes two instructions of the shuffle
+    typedef long long words __attribute__((vector_size(vector_bytes)));
+    return reinterpret_cast<vector>(__builtin_ia32_pslldqi256(reinterpret_cast<words>(v), N * sizeof(T) * 8));
+#else
+    return pick<(lane(L) < N ? width + int(L) : int(L) - N)...>(v, vector{});
+#endif
+  }
+  /// Lane K of each part in all its lanes.
+  template <int K>
+  static vector spread(vector v) {
+    return pick<(part_begin(L) + K)...>(v, v);
+  }
+  /// Inclusive sums within each part: lane 3 is (v3 + v2) + (v1 + v0).
+  static vector scan_part(vector v) {
+    v += shift<1>(v);
+    if constexpr (part > 2) v += shift<2>(v);
     return v;
   }
+  static vector other_part(vector v) { return pick<((int(L) + part) % width)...>(v, v); }
+  static vector add_other_part(vector v) {
+    if constexpr (two_parts)
+      return v + other_part(v);
+    else
+      return v;
+  }
+  /// The last lanes of the parts of each vector, in one vector: lane k belongs
+  /// to v[k].
+  static vector last_lanes(vector const* v) {
+    constexpr int last = part - 1;
+    if constexpr (part == 2) {
+      return pick<(part_begin(L) + last + (lane(L) < 1 ? 0 : width))...>(v[0], v[1]);
+    } else {
+      vector const low = pick<(part_begin(L) + last + (lane(L) < 2 ? 0 : width))...>(v[0], v[1]);
+      vector const high = pick<(part_begin(L) + last + (lane(L) < 2 ? 0 : width))...>(v[2], v[3]);
+      return pick<(part_begin(L) + lane(L) % 2 * 2 + (lane(L) < 2 ? 0 : width))...>(low, high);
+    }
+  }
 
-  template <bool Inclusive, bool PastCaches, class Finish, class FinishOne>
-  static T run(T const* in, T* out, index count, T carry, Finish finish, FinishOne finish_one) {
-    vector carries = vector{} + carry, before = carries;
-    index i = 0;
-    for (; i + width <= count; i += width) {
-      vector v = scan_lanes(load(in + i));
-      vector const total = pick<(int(L) * 0 + width - 1)...>(v, v);
-      v += carries;
-      carries += total;
-      if constexpr (Inclusive) {
-        store<PastCaches>(out + i, finish(v));
-      } else {
-        store<PastCaches>(out + i, finish(pick<(width - 1 + int(L))...>(before, v)));
-        before = v;
+  /// A group whose parts are scanned: what lies before each of them (in lane k
+  /// for v[k]), and the sum of all.
+  struct scanned {
+    vector v[part], before, sum;
+
+    [[gnu::always_inline]] explicit scanned(T const* in) {
+      for (int k = 0; k < part; ++k) v[k] = scan_part(load(in + k * width));
+      vector const totals = last_lanes(v);
+      vector const running = scan_part(add_other_part(totals));
+      before = shift<1>(running);
+      if constexpr (two_parts) before += pick<(int(L) < part ? width + int(L) : int(L) - part)...>(totals, vector{});
+      sum = spread<part - 1>(running);
+    }
+
+    template <bool Inclusive, bool PastCaches>
+    [[gnu::always_inline]] void write(T* out, vector carries, vector prefixes) const {
+      vector const all = (before + carries) + prefixes;
+      store<PastCaches>(out, own<Inclusive>(v[0]) + spread<0>(all));
+      store<PastCaches>(out + width, own<Inclusive>(v[1]) + spread<1>(all));
+      if constexpr (part > 2) {
+        store<PastCaches>(out + 2 * width, own<Inclusive>(v[2]) + spread<2>(all));
+        store<PastCaches>(out + 3 * width, own<Inclusive>(v[3]) + spread<3>(all));
       }
     }
-    T last = carries[0];
-    for (; i < count; ++i) {
-      T const sum = last + in[i];
-      out[i] = finish_one(Inclusive ? sum : last);
-      last = sum;
+    template <bool Inclusive>
+    static vector own(vector v) {
+      if constexpr (Inclusive)
+        return v;
+      else
+        return shift<1>(v);
     }
-    return last;
+  };
+
+  /// Starts to bring the group that will be read soon into the L2 cache. It may
+  /// lie after the end: nothing is read.
+  [[gnu::always_inline]] static void fetch_ahead_of(T const* group_begin) {
+    auto const address = reinterpret_cast<std::uintptr_t>(group_begin) + fetch_ahead_bytes;
+    for (std::size_t byte = 0; byte < group * sizeof(T); byte += 64)
+      __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 2);
+  }
+
+  /// The sum of values, group by group.
+  struct sums {
+    vector lanes = zeros();  // nvcc breaks down on an initializer in braces here
+    [[gnu::always_inline]] void add(T const* in) {
+      vector v = load(in) + load(in + width);
+      if constexpr (part > 2) v += load(in + 2 * width) + load(in + 3 * width);
+      lanes += v;
+    }
+    T total() const {
+      T sum = lanes[0];
+      for (int l = 1; l < width; ++l) sum += lanes[l];
+      return sum;
+    }
+  };
+
+  template <bool Inclusive, bool PastCaches, bool Next>
+  static T run(T const* in, T* out, index count, T prefix, T const* next) {
+    vector carries = {};
+    vector const prefixes = vector{} + prefix;
+    sums next_sums;
+    index i = 0;
+    if (count >= group) {
+      scanned current(in);
+      for (; i + 2 * group <= count; i += group) {
+        if constexpr (Next) {
+          fetch_ahead_of(next + i);
+          next_sums.add(next + i);
+        }
+        scanned const following(in + i + group);
+        current.template write<Inclusive, PastCaches>(out + i, carries, prefixes);
+        carries += current.sum;
+        current = following;
+      }
+      if constexpr (Next) next_sums.add(next + i);
+      current.template write<Inclusive, PastCaches>(out + i, carries, prefixes);
+      carries += current.sum;
+      i += group;
+    }
+    T next_sum = next_sums.total();
+    for (T last = carries[0]; i < count; ++i) {
+      T const sum = last + in[i];
+      out[i] = prefix + (Inclusive ? sum : last);
+      last = sum;
+      if constexpr (Next) next_sum += next[i];
+    }
+    return next_sum;
   }
 };
+
+#undef LOCKSTEP_SCAN_AVX2
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER
