@@ -71,8 +71,8 @@ auto make_scan(E&& e, scan_rule<T, Op> const& rule) {
 }
 
 /// Element i is e[0] op ... op e[i] for an associative operator. Floating results are combined in blocks of fixed size:
-/// the same bits on any number of threads, but not those of a serial loop: sums of numbers that are not negative can step
-/// back by a rounding error. One pass over memory.
+/// the same bits on any number of threads, but not those of a serial loop: sums of numbers that are not negative can
+/// step back by a rounding error. One pass over memory.
 template <expression E, class Op = plus>
 auto inclusive_scan(E&& e, Op op = {}) {
   using T = scan_t<value_t<E>>;

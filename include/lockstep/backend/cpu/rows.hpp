@@ -1,14 +1,11 @@
 // How CPU loops walk an index space: in ranges of the row-major index, cut where rows end, each row a vectorized loop.
 #pragma once
 
-#include <emmintrin.h>
-
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
 #include "../../device/device.hpp"
 #include "../../expression/evaluator.hpp"
+#include "stream.hpp"
 #include "tuning.hpp"
 
 namespace lockstep {
@@ -114,22 +111,6 @@ class reader {
   index columns_;
   interval interior_;
 };
-
-/// Copies without leaving the destination in the caches.
-inline void stream_copy(void* to, void const* from, std::size_t bytes) {
-  auto* target = static_cast<char*>(to);
-  auto const* source = static_cast<char const*>(from);
-  std::size_t const head = std::min<std::size_t>(bytes, -reinterpret_cast<std::uintptr_t>(target) & 63);
-  std::memcpy(target, source, head);
-  std::size_t done = head;
-  for (; done + 64 <= bytes; done += 64)
-    for (std::size_t k = done; k < done + 64; k += 16)
-      _mm_stream_si128(reinterpret_cast<__m128i*>(target + k),
-                       _mm_loadu_si128(reinterpret_cast<__m128i const*>(source + k)));
-  std::memcpy(target + done, source + done, bytes - done);
-}
-/// Orders streamed writes before what this thread writes next.
-inline void stream_fence() { _mm_sfence(); }
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER

@@ -1,27 +1,16 @@
 // Sums and prefix sums of one block in vector registers.
 #pragma once
 
-#include <emmintrin.h>
-
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 
 #include "../../core/function_objects.hpp"
+#include "stream.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
-
-// nvcc's front end does not know the builtins that AVX2 is used through (not
-// <immintrin.h>, which doubles the time to compile a file that includes us).
-#if defined(__AVX2__) && !defined(__CUDACC__)
-#define LOCKSTEP_SCAN_AVX2 1
-inline constexpr std::size_t vector_bytes = 32;
-#else
-#define LOCKSTEP_SCAN_AVX2 0
-inline constexpr std::size_t vector_bytes = 16;
-#endif
 
 /// How far before they are needed values are fetched from memory.
 inline constexpr std::size_t fetch_ahead_bytes = 4096;
@@ -77,18 +66,10 @@ struct sum_scan<T, std::index_sequence<L...>> {
   }
   template <bool PastCaches>
   static void store(T* to, vector const& v) {
-    if constexpr (!PastCaches) {
+    if constexpr (PastCaches)
+      stream_store(to, v);
+    else
       __builtin_memcpy(to, &v, sizeof(v));
-    } else {
-#if defined(__clang__)
-      __builtin_nontemporal_store(v, reinterpret_cast<vector*>(to));
-#elif LOCKSTEP_SCAN_AVX2
-      typedef float floats __attribute__((vector_size(vector_bytes)));
-      __builtin_ia32_movntps256(reinterpret_cast<float*>(to), reinterpret_cast<floats>(v));
-#else
-      _mm_stream_si128(reinterpret_cast<__m128i*>(to), reinterpret_cast<__m128i>(v));
-#endif
-    }
   }
 
   static vector zeros() {
@@ -115,7 +96,7 @@ struct sum_scan<T, std::index_sequence<L...>> {
   /// v moved up by N lanes within each part; zero comes in.
   template <int N>
   static vector shift(vector v) {
-#if LOCKSTEP_SCAN_AVX2 && !defined(__clang__)  // g++ makes two instructions of the shuffle
+#if defined(__AVX2__) && !defined(__clang__) && !defined(__CUDACC__)  // g++ makes two instructions of the shuffle
     typedef long long words __attribute__((vector_size(vector_bytes)));
     return reinterpret_cast<vector>(__builtin_ia32_pslldqi256(reinterpret_cast<words>(v), N * sizeof(T) * 8));
 #else
@@ -242,8 +223,6 @@ struct sum_scan<T, std::index_sequence<L...>> {
     return next_sum;
   }
 };
-
-#undef LOCKSTEP_SCAN_AVX2
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER

@@ -1,0 +1,62 @@
+// Stores past the caches: large outputs need not be read before they are written, nor push what is useful out.
+#pragma once
+
+#include <emmintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "../../core/config.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+// nvcc's front end does not know the builtins that AVX2 is used through (not <immintrin.h>, which doubles the time to
+// compile a file that includes us).
+#if defined(__AVX2__) && !defined(__CUDACC__)
+inline constexpr std::size_t vector_bytes = 32;
+#else
+inline constexpr std::size_t vector_bytes = 16;
+#endif
+
+/// Writes one vector to an address aligned to its size.
+template <class Vector>
+[[gnu::always_inline]] inline void stream_store(void* to, Vector const& v) {
+  static_assert(sizeof(Vector) == vector_bytes);
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, static_cast<Vector*>(to));
+#elif defined(__AVX2__) && !defined(__CUDACC__)
+  typedef float floats __attribute__((vector_size(vector_bytes)));
+  __builtin_ia32_movntps256(static_cast<float*>(to), reinterpret_cast<floats>(v));
+#else
+  __m128i bytes;
+  __builtin_memcpy(&bytes, &v, sizeof(v));
+  _mm_stream_si128(static_cast<__m128i*>(to), bytes);
+#endif
+}
+
+/// Copies without leaving the destination in the caches.
+inline void stream_copy(void* to, void const* from, std::size_t bytes) {
+  typedef long long words __attribute__((vector_size(vector_bytes)));
+  auto* target = static_cast<char*>(to);
+  auto const* source = static_cast<char const*>(from);
+  std::size_t const head = std::min<std::size_t>(bytes, -reinterpret_cast<std::uintptr_t>(target) & 63);
+  std::memcpy(target, source, head);
+  std::size_t done = head;
+  for (; done + 64 <= bytes; done += 64)
+    for (std::size_t k = done; k < done + 64; k += vector_bytes) {
+      words v;
+      __builtin_memcpy(&v, source + k, sizeof(v));
+      stream_store(target + k, v);
+    }
+  std::memcpy(target + done, source + done, bytes - done);
+}
+
+/// Orders streamed writes before what this thread writes next.
+inline void stream_fence() { _mm_sfence(); }
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
