@@ -34,8 +34,8 @@ class planner {
     open_.pop_back();
     finish(done);
     if (open_.empty()) return;
-    plan_.temporaries.push_back(std::to_string(done.step.bytes_written) + " bytes for " + done.step.what +
-                                ", because all of it must be known before the pass that reads it begins");
+    plan_.temporaries.push_back(text_of({done.step.bytes_written, " bytes for ", done.step.what,
+                                         ", because all of it must be known before the pass that reads it begins"}));
     open_.back().step.bytes_read += done.step.bytes_written;
   }
   void operator()(leaf_info const& leaf) {
@@ -90,13 +90,12 @@ explanation explain(E const& expression) {
 
 /// A table, a line per pass.
 inline std::string to_string(explanation const& plan) {
-  std::string text = std::to_string(plan.passes) + (plan.passes == 1 ? " pass" : " passes") + ", reads " +
-                     std::to_string(plan.bytes_read) + " and writes " + std::to_string(plan.bytes_written) +
-                     " bytes; fewest possible " + std::to_string(plan.bytes_fewest) + "\n";
+  std::string text = text_of({plan.passes, plan.passes == 1 ? " pass" : " passes", ", reads ", plan.bytes_read,
+                              " and writes ", plan.bytes_written, " bytes; fewest possible ", plan.bytes_fewest, "\n"});
   for (auto const& step : plan.steps)
-    text += "  pass: " + step.what + ", reads " + std::to_string(step.bytes_read) + ", writes " +
-            std::to_string(step.bytes_written) + " bytes\n";
-  for (auto const& temporary : plan.temporaries) text += "  temporary: " + temporary + "\n";
+    append_text(text,
+                {"  pass: ", step.what, ", reads ", step.bytes_read, ", writes ", step.bytes_written, " bytes\n"});
+  for (auto const& temporary : plan.temporaries) append_text(text, {"  temporary: ", temporary, "\n"});
   return text;
 }
 

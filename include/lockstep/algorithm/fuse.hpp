@@ -84,7 +84,7 @@ class [[nodiscard]] tied {
       lowering context{where, {}};
       return store_together(context, es, to...);
     }
-    auto const write = [&](auto const&... kept) { (evaluate_into(where, as_node(kept), to), ...); };
+    auto const write = [&](auto const&... kept) { (evaluate_into<false>(where, as_node(kept), to), ...); };
     std::apply([&](auto const&... e) { write(evaluate_to_array<value_t<decltype(e)>>(where, e)...); }, es);
   }
 
@@ -109,8 +109,8 @@ class [[nodiscard]] tied {
       if (!target.has_storage()) return;
     require_shape(e, target.shape());
     if (!(target.device() == where))
-      throw device_error("tie: found targets on " + where.name() + " and on " + target.device().name() +
-                         ", expected one device; copy one with array::to(device)");
+      throw device_error(text_of({"tie: found targets on ", where.name(), " and on ", target.device().name(),
+                                  ", expected one device; copy one with array::to(device)"}));
   }
   /// Storage for an array that has none; otherwise an array without storage.
   template <class Target, class Shape>

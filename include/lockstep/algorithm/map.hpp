@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "../backend/cpu/map.hpp"
+#include "../expression/leaves.hpp"
 #include "../expression/views.hpp"
 #if LOCKSTEP_CUDA
 #include "../backend/cuda/map.cuh"
@@ -14,36 +15,9 @@ inline namespace LOCKSTEP_COMPILER {
 
 /// Thrown by everything that would have to run on a GPU from a file compiled without CUDA.
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cuda(device const& where) {
-  throw device_error("found an expression for " + where.name() +
-                     " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the arrays to a "
-                     "CPU device with array::to(device)");
-}
-
-/// How an expression's leaves lie to the memory that it is written to.
-enum class overlap {
-  none,
-  in_place,  ///< every element is read before it is written, and only for itself
-  hazard     ///< some element would be overwritten before it is read
-};
-
-template <node E, class T, std::size_t Rank>
-overlap overlap_of(E const& e, view<T, Rank> const& target) {
-  index last = 1;
-  for (std::size_t axis = 0; axis < Rank; ++axis) last += (target.extents[axis] - 1) * target.strides[axis];
-  auto const* begin = reinterpret_cast<char const*>(target.data);
-  auto const* end = reinterpret_cast<char const*>(target.data + last);
-  overlap found = overlap::none;
-  e.visit([&](leaf_info const& leaf) {
-    if (leaf.end <= begin || leaf.begin >= end) return;
-    bool same = leaf.pointwise && leaf.rank == Rank && leaf.data == target.data;
-    for (std::size_t axis = 0; same && axis < Rank; ++axis)
-      same = leaf.strides[axis] == target.strides[axis] && leaf.extents[axis] == target.extents[axis];
-    if (!same)
-      found = overlap::hazard;
-    else if (found == overlap::none)
-      found = overlap::in_place;
-  });
-  return found;
+  throw device_error(text_of({"found an expression for ", where.name(),
+                              " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the "
+                              "arrays to a CPU device with array::to(device)"}));
 }
 
 /// Nodes that write their own result in one pass of their own, instead of being read element by element.
@@ -52,35 +26,35 @@ concept writes_itself = requires(E const& e, lowering& context, view<value_t<E>,
   e.write(context, target);
 };
 
-/// Evaluates a node whose operands do not overlap the target in a harmful way.
-template <node E, class T, std::size_t Rank>
-void store_node(lowering& context, E const& e, view<T, Rank> const& target, bool past_caches) {
-  auto const run = [&](auto const& n, auto const& to) {
-    auto const evaluator = n.lower(context, to.extents);
-    if (context.where.is_cpu()) {
-      cpu::store(context.where, past_caches, cpu::output{to, evaluator});
-    } else {
+/// Evaluates a node whose operands do not overlap the target in a harmful way. `Dense` says what the type of the target
+/// knows: the elements have no gaps.
+template <bool Dense = false, node E, class T, std::size_t Rank>
+void store_node(lowering& context, E const& e, view<T, Rank> const& target, [[maybe_unused]] bool past_caches) {
+  auto const evaluator = e.lower(context, target.extents);
+  using lowered = std::remove_const_t<decltype(evaluator)>;
+  if (context.where.is_cpu()) {
+    cpu::store(context.where, past_caches, cpu::output<T, Rank, lowered, Dense>{target, evaluator});
+  } else {
 #if LOCKSTEP_CUDA
-      cuda::store(context.where, cuda::output{to, evaluator});
+    cuda::store(context.where, cuda::output{target, evaluator});
 #else
-      throw_needs_cuda(context.where);
+    throw_needs_cuda(context.where);
 #endif
-    }
-  };
-  if constexpr (Rank > 1 && can_flatten<E>)
-    if (e.is_flat(target.extents) && target.strides == row_major_strides(target.extents))
-      return run(e.flatten(), view<T, 1>(target.data, shape<1>(target.size())));
-  run(e, target);
+  }
 }
 
-/// Evaluates into memory of the expression's shape.
-template <node E, class T, std::size_t Rank>
-void evaluate_into(device const& where, E const& e, view<T, Rank> const& target) {
+/// Evaluates into memory of the expression's shape. `past_caches` says that no leaf overlaps it.
+template <bool Dense, node E, class T, std::size_t Rank>
+void evaluate_into(device const& where, E const& e, view<T, Rank> const& target, bool past_caches = true) {
   lowering context{where, {}};
-  if constexpr (writes_itself<E> && std::is_same_v<T, value_t<E>>)
+  if constexpr (writes_itself<E> && std::is_same_v<T, value_t<E>>) {
     e.write(context, target);
-  else
-    store_node(context, e, target, overlap_of(e, target) == overlap::none);
+  } else {
+    if constexpr (Rank > 1 && can_flatten<E>)
+      if (e.is_flat(target.extents) && (Dense || target.strides == row_major_strides(target.extents)))
+        return store_node<true>(context, e.flatten(), view<T, 1>(target.data, shape<1>(target.size())), past_caches);
+    store_node<Dense>(context, e, target, past_caches);
+  }
 }
 
 template <node E>
@@ -94,7 +68,7 @@ template <class T, node E>
 array<T, rank_v<E>> evaluate_to_array(device const& where, E const& e) {
   require_device(e, where);
   array<T, rank_v<E>> result(where, e.shape());
-  if (result.size() != 0) evaluate_into(where, e, result.view());
+  if (result.size() != 0) evaluate_into<true>(where, e, result.view());
   return result;
 }
 /// The same on the device that the expression lies on.
@@ -103,29 +77,29 @@ array<T, rank_v<E>> evaluate_to_array(E const& e) {
   return evaluate_to_array<T>(device_or_default(e), e);
 }
 
-[[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_shape(std::string const& found, std::string const& e,
-                                                                     std::string const& expected) {
-  throw shape_error("found an expression of the shape " + found + ", " + e +
-                    ", expected the shape of the array or window assigned to, " + expected);
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_shape(index const* found, index const* expected,
+                                                                     std::size_t rank, any_node const& e) {
+  throw shape_error(text_of({"found an expression of the shape ", to_string(found, rank), ", ", to_text(e),
+                             ", expected the shape of the array or window assigned to, ", to_string(expected, rank)}));
 }
 template <node E, std::size_t Rank>
 void require_shape(E const& e, shape<Rank> const& target) {
-  if (!(e.shape() == target)) throw_wrong_shape(to_string(e.shape()), to_text(e), to_string(target));
+  auto const& found = e.shape();
+  if (!(found == target)) throw_wrong_shape(found.extents, target.extents, Rank, e);
 }
 
-/// `target = expression`, right even where the expression reads the target. `Dense` says what the type of the target
-/// knows: the elements have no gaps.
+/// `target = expression`, right even where the expression reads the target.
 template <bool Dense, node E, class T, std::size_t Rank>
 void assign_into(device const& where, E const& e, view<T, Rank> const& target) {
   require_shape(e, target.extents);
-  require_device(e, where);
+  overlap const found = require_device_find_overlap(e, where, target);
   if (target.size() == 0) return;
-  if (overlap_of(e, target) != overlap::hazard) return evaluate_into(where, e, target);
-  array<T, Rank> const temporary = evaluate_to_array<T>(e);
+  if (found != overlap::hazard) return evaluate_into<Dense>(where, e, target, found == overlap::none);
+  array<T, Rank> const temporary = evaluate_to_array<T>(where, e);
   if constexpr (Dense)
     where.state().copy(target.data, temporary.data(), target.size() * sizeof(T));
   else
-    evaluate_into(where, as_node(temporary), target);
+    evaluate_into<Dense>(where, as_node(temporary), target);
 }
 
 /// A rank-0 expression beside a target with axes fills the target.
@@ -137,6 +111,10 @@ decltype(auto) spread_over(E const& e, shape<Rank> const& target) {
     return (e);
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_no_shape(any_node const& e) {
+  throw shape_error(text_of({"found ", to_text(e), " for an array without a shape, expected an array that has one"}));
+}
+
 template <class T, std::size_t Rank, expression E>
 void assign_expression(array<T, Rank>& target, E const& expression) {
   auto const& e = borrow_node(expression);
@@ -145,7 +123,7 @@ void assign_expression(array<T, Rank>& target, E const& expression) {
   else if constexpr (rank_v<E> == Rank)
     target = evaluate_to_array<T>(e);
   else
-    throw shape_error("found " + to_text(e) + " for an array without a shape, expected an array that has one");
+    throw_no_shape(e);
 }
 template <class T, std::size_t Rank, layout Layout, expression E>
 void assign_expression(window<T, Rank, Layout> const& target, E const& expression) {

@@ -41,9 +41,9 @@ struct [[nodiscard]] reduction : node_base<reduction<Reducer, E>, reduced_t<Redu
     visit_pass(visitor, *this, false);
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += std::string(Reducer::title) + "(";
+    append_text(text, {Reducer::title, "("});
     operand.describe(text);
-    text += ")";
+    append_text(text, {")"});
   }
   reduction flatten() const { return *this; }
   bool is_flat(lockstep::shape<0> const&) const { return true; }
@@ -112,8 +112,8 @@ struct [[nodiscard]] axis_reduction : node_base<axis_reduction<Reducer, E>, redu
 
   axis_reduction(Reducer r, E e, axis a) : reducer(r), operand(std::move(e)), along(a.number) {
     if (along > Rank)
-      throw shape_error(std::string(Reducer::title) + ": found axis " + std::to_string(along) +
-                        ", expected an axis of the shape " + to_string(operand.shape()));
+      throw shape_error(text_of(
+          {Reducer::title, ": found axis ", along, ", expected an axis of the shape ", to_string(operand.shape())}));
     for (std::size_t k = 0; k < Rank; ++k) extents[k] = operand.shape()[k < along ? k : k + 1];
   }
   lockstep::shape<Rank> const& shape() const { return extents; }
@@ -123,9 +123,9 @@ struct [[nodiscard]] axis_reduction : node_base<axis_reduction<Reducer, E>, redu
     visit_pass(visitor, *this, false);
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += std::string(Reducer::title) + "(";
+    append_text(text, {Reducer::title, "("});
     operand.describe(text);
-    text += ", axis " + std::to_string(along) + ")";
+    append_text(text, {", axis ", along, ")"});
   }
 
   void write(lowering& context, view<result, Rank> const& target) const {

@@ -22,6 +22,14 @@ template <class E>
 struct expression_traits;
 }  // namespace LOCKSTEP_COMPILER
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_too_many(index const* extents, std::size_t rank) {
+  throw out_of_memory(
+      text_of({"array: found the shape ", to_string(extents, rank), ", expected at most 2^63 elements"}));
+}
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_array_without_shape() {
+  throw shape_error("array = value: found an array without a shape; construct it as array<T>(device, shape)");
+}
+
 /// A dense, row-major array of `Rank` axes on one device, and an ordinary C++ value: copying copies, moving is cheap,
 /// assigning one array to another replaces it whole. Writing an expression into an array that has a shape keeps that
 /// shape. Elements of a new array are uninitialized. T must be trivially copyable.
@@ -46,8 +54,8 @@ class array {
   array(lockstep::device const& where, lockstep::shape<Rank> const& extents, std::span<T const> host)
       : array(where, extents) {
     if (host.size() != size())
-      throw shape_error("array: found " + std::to_string(host.size()) + " values for the shape " + to_string(extents) +
-                        ", expected " + std::to_string(size()));
+      throw shape_error(
+          text_of({"array: found ", host.size(), " values for the shape ", to_string(extents), ", expected ", size()}));
     if (!host.empty()) state().copy_from_host(data(), host.data(), host.size_bytes());
   }
   array(lockstep::device const& where, std::vector<T> const& host) requires(Rank == 1 && !std::is_same_v<T, bool>)
@@ -97,8 +105,7 @@ class array {
   }
   /// Gives every element the same value.
   array& operator=(T const& value) {
-    if (!storage_)
-      throw shape_error("array = value: found an array without a shape; construct it as array<T>(device, shape)");
+    if (!storage_) throw_array_without_shape();
     if (size() != 0) state().fill(data(), &value, sizeof(T), size());
     return *this;
   }
@@ -197,7 +204,7 @@ class array {
     std::size_t count = 1;
     for (std::size_t axis = 0; axis < Rank; ++axis)
       if (__builtin_mul_overflow(count, static_cast<std::size_t>(extents[axis]), &count))
-        throw out_of_memory("array: found the shape " + to_string(extents) + ", expected at most 2^63 elements");
+        throw_too_many(extents.extents, Rank);
     return count;
   }
   device_state& state() const { return storage_->where.state(); }

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "text.hpp"
+
 namespace lockstep {
 
 /// Root of all exceptions thrown by this library.
@@ -36,7 +38,7 @@ struct communication_error : error {
 struct format_error : error {
   /// `where` names the file, `offset` is in bytes from its start, `problem` says what was found and expected.
   format_error(std::string const& where, std::uint64_t offset, std::string const& problem)
-      : error(where + ", byte " + std::to_string(offset) + ": " + problem) {}
+      : error(text_of({where, ", byte ", offset, ": ", problem})) {}
 };
 
 }  // namespace lockstep

@@ -10,7 +10,7 @@
 namespace lockstep {
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_negative_extent(index extent) {
-  throw shape_error("shape: found the extent " + std::to_string(extent) + ", expected at least 0");
+  throw shape_error(text_of({"shape: found the extent ", extent, ", expected at least 0"}));
 }
 
 /// The extents of an index space of `Rank` axes, the last of which is contiguous in arrays.
@@ -53,12 +53,9 @@ shape(Extents...) -> shape<sizeof...(Extents)>;
 
 /// "(300, 401)"; "()" for rank 0.
 [[gnu::cold, gnu::noinline]] inline std::string to_string(index const* extents, std::size_t rank) {
-  std::string text = "(";
-  for (std::size_t axis = 0; axis < rank; ++axis) {
-    if (axis > 0) text += ", ";
-    text += std::to_string(extents[axis]);
-  }
-  text += rank == 1 ? ",)" : ")";
+  std::string text;
+  for (std::size_t axis = 0; axis < rank; ++axis) append_text(text, {axis == 0 ? "(" : ", ", extents[axis]});
+  append_text(text, {rank == 0 ? "()" : rank == 1 ? ",)" : ")"});
   return text;
 }
 template <std::size_t Rank>

@@ -147,8 +147,8 @@ class cpu_state final : public device_state {
 };
 
 inline device device::new_cpu(std::size_t threads, int place) {
-  return device(std::make_shared<cpu_state>(std::max<std::size_t>(1, threads), place,
-                                            "cpu:" + std::to_string(threads) + "#" + std::to_string(place)));
+  return device(
+      std::make_shared<cpu_state>(std::max<std::size_t>(1, threads), place, text_of({"cpu:", threads, "#", place})));
 }
 
 [[gnu::cold]] inline device device::cpu(std::size_t threads) {
@@ -159,7 +159,7 @@ inline device device::new_cpu(std::size_t threads, int place) {
   std::lock_guard lock(mutex);
   for (device const& known : devices)
     if (known.threads() == threads) return known;
-  return devices.emplace_back(std::make_shared<cpu_state>(threads, 0, "cpu:" + std::to_string(threads)));
+  return devices.emplace_back(std::make_shared<cpu_state>(threads, 0, text_of({"cpu:", threads})));
 }
 
 }  // namespace lockstep

@@ -66,9 +66,9 @@ class device {
   /// GPU `number`. Throws device_error when the program holds no CUDA code or the machine no such GPU.
   static device gpu(int number = 0) {
     if (!registered_gpu_factory())
-      throw device_error("device::gpu(" + std::to_string(number) +
-                         "): found a program without CUDA code; compile at least one of its files with nvcc as CUDA "
-                         "and include <lockstep/lockstep.hpp> there");
+      throw device_error(text_of({"device::gpu(", number,
+                                  "): found a program without CUDA code; compile at least one of its files with nvcc "
+                                  "as CUDA and include <lockstep/lockstep.hpp> there"}));
     return device(registered_gpu_factory()(number));
   }
 
@@ -99,8 +99,7 @@ class device {
 
   /// The shared state; throws device_error for a default-constructed handle.
   device_state& state() const {
-    if (!state_)
-      throw device_error("device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse");
+    if (!state_) throw_empty();
     return *state_;
   }
 
@@ -120,7 +119,8 @@ class device {
   std::string const digits = colon == std::string::npos ? "" : text.substr(colon + 1);
   bool good = (kind == "cpu" || kind == "gpu") && digits.size() <= 6 && (colon == std::string::npos || !digits.empty());
   for (char c : digits) good = good && c >= '0' && c <= '9';
-  if (!good) throw device_error("device::parse: found \"" + text + "\", expected cpu, cpu:THREADS, gpu or gpu:NUMBER");
+  if (!good)
+    throw device_error(text_of({"device::parse: found \"", text, "\", expected cpu, cpu:THREADS, gpu or gpu:NUMBER"}));
   int const number = digits.empty() ? 0 : std::stoi(digits);
   return kind == "cpu" ? cpu(static_cast<std::size_t>(number)) : gpu(number);
 }

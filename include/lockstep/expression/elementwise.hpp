@@ -92,6 +92,23 @@ concept can_flatten = requires(E const& e) {
   e.flatten();
 };
 
+/// The extents of a shape of any rank, for messages.
+struct extents_of {
+  index const* extents;
+  std::size_t rank;
+  template <std::size_t Rank>
+  explicit extents_of(shape<Rank> const& s) : extents(s.extents), rank(Rank) {}
+};
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_mismatch(any_node const& e,
+                                                                  std::initializer_list<extents_of> shapes) {
+  std::string found;
+  for (extents_of const& each : shapes)
+    append_text(found, {found.empty() ? "" : " and ", to_string(each.extents, each.rank)});
+  throw shape_error(text_of(
+      {to_text(e), ": found the shapes ", found, ", expected extents that are equal or 1, aligned at the last axis"}));
+}
+
 /// f(e...) for every index of the operands' common shape.
 template <class F, class... Es>
 struct [[nodiscard]] elementwise
@@ -104,53 +121,72 @@ struct [[nodiscard]] elementwise
   lockstep::shape<Rank> extents;
 
   /// Throws shape_error, naming the shapes and the expression, when the operands do not broadcast.
-  elementwise(F f, Es... es) : function(std::move(f)), operands{{{std::move(es)}...}} {
-    for (std::size_t axis = 0; axis < Rank; ++axis) extents[axis] = 1;
-    bool const good = unpack([&](auto const&... e) { return (broadcast_into(extents, e.shape()) && ...); }, operands);
-    if (!good) throw shape_error(mismatch());
-  }
+  elementwise(F f, Es&&... es) : function(std::move(f)), operands{{{std::move(es)}...}} { broadcast(positions{}); }
 
   lockstep::shape<Rank> const& shape() const { return extents; }
 
   template <class Visitor>
   void visit(Visitor&& visitor, bool pointwise = true) const {
-    unpack([&](auto const&... e) { (e.visit(visitor, pointwise), ...); }, operands);
+    visit(visitor, pointwise, positions{});
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     if constexpr (requires { F::infix; } && sizeof...(Es) == 2) {
-      text += "(";
+      append_text(text, {"("});
       get<0>(operands).describe(text);
-      text += std::string(" ") + F::infix + " ";
+      append_text(text, {" ", F::infix, " "});
       get<1>(operands).describe(text);
     } else {
       if constexpr (requires { F::name; })
-        text += F::name;
+        append_text(text, {F::name});
       else
-        text += "map";
-      char const* separator = "(";
-      unpack([&](auto const&... e) { ((text += separator, separator = ", ", e.describe(text)), ...); }, operands);
+        append_text(text, {"map"});
+      describe(text, positions{});
     }
-    text += ")";
+    append_text(text, {")"});
   }
 
   bool is_flat(lockstep::shape<Rank> const& target) const requires(can_flatten<Es>&&...) {
-    return unpack([&](auto const&... e) { return (flat_beside(e, target) && ...); }, operands);
+    return is_flat(target, positions{});
   }
-  auto flatten() const requires(can_flatten<Es>&&...) {
-    return unpack([&](auto const&... e) { return elementwise<F, decltype(e.flatten())...>(function, e.flatten()...); },
-                  operands);
-  }
+  auto flatten() const requires(can_flatten<Es>&&...) { return flatten(positions{}); }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
-    return unpack(
-        [&](auto const&... e) {
-          return elementwise_evaluator<R, F, decltype(e.lower(context, target))...>{function,
-                                                                                    {{{e.lower(context, target)}...}}};
-        },
-        operands);
+    return lower(context, target, positions{});
   }
 
  private:
+  using positions = std::index_sequence_for<Es...>;
+
+  template <std::size_t... I>
+  void broadcast(std::index_sequence<I...>) {
+    for (std::size_t axis = 0; axis < Rank; ++axis) extents[axis] = 1;
+    constexpr std::size_t with_axes = (std::size_t{rank_v<Es> != 0} + ...);
+    bool const good = (broadcast_into(extents, get<I>(operands).shape()) && ...);
+    if constexpr (with_axes > 1)  // otherwise every shape is good
+      if (!good) throw_mismatch(*this, {extents_of(get<I>(operands).shape())...});
+  }
+  template <class Visitor, std::size_t... I>
+  void visit(Visitor&& visitor, bool pointwise, std::index_sequence<I...>) const {
+    (get<I>(operands).visit(visitor, pointwise), ...);
+  }
+  template <std::size_t... I>
+  void describe(std::string& text, std::index_sequence<I...>) const {
+    ((append_text(text, {I == 0 ? "(" : ", "}), get<I>(operands).describe(text)), ...);
+  }
+  template <std::size_t... I>
+  bool is_flat(lockstep::shape<Rank> const& target, std::index_sequence<I...>) const {
+    return (flat_beside(get<I>(operands), target) && ...);
+  }
+  template <std::size_t... I>
+  auto flatten(std::index_sequence<I...>) const {
+    return elementwise<F, decltype(get<I>(operands).flatten())...>(function, get<I>(operands).flatten()...);
+  }
+  template <std::size_t R, std::size_t... I>
+  auto lower(lowering& context, lockstep::shape<R> const& target, std::index_sequence<I...>) const {
+    return elementwise_evaluator<R, F, decltype(get<I>(operands).lower(context, target))...>{
+        function, {{{get<I>(operands).lower(context, target)}...}}};
+  }
+
   template <class E>
   static bool flat_beside(E const& e, lockstep::shape<Rank> const& target) {
     if constexpr (rank_v<E> == 0)
@@ -159,14 +195,6 @@ struct [[nodiscard]] elementwise
       return e.is_flat(target);
     else
       return false;
-  }
-  [[gnu::cold, gnu::noinline]] std::string mismatch() const {
-    std::string shapes;
-    unpack([&](auto const&... e) { ((shapes += (shapes.empty() ? "" : " and ") + to_string(e.shape())), ...); },
-           operands);
-    std::string text;
-    describe(text);
-    return text + ": found the shapes " + shapes + ", expected extents that are equal or 1, aligned at the last axis";
   }
 };
 
@@ -179,8 +207,8 @@ constexpr bool holds(S value) {
 
 template <class T>
 [[noreturn, gnu::cold, gnu::noinline]] void throw_scalar_too_wide(std::string const& value) {
-  throw error("found the scalar " + value + " beside an expression of " + type_name<T>() + ", expected one that " +
-              type_name<T>() + " holds; convert the expression to a wider type first: cast<T>(e)");
+  throw error(text_of({"found the scalar ", value, " beside an expression of ", type_name<T>(), ", expected one that ",
+                       type_name<T>(), " holds; convert the expression to a wider type first: cast<T>(e)"}));
 }
 
 /// A scalar beside an expression of values T takes the type T, unless that would lose its kind: an integer array beside
@@ -188,7 +216,7 @@ template <class T>
 template <class T, scalar S>
 constexpr auto scalar_for(S value) {
   if constexpr (std::is_integral_v<T> && std::is_integral_v<S> && !std::is_same_v<T, bool>)
-    if (!holds<T>(value)) throw_scalar_too_wide<T>(std::to_string(value));
+    if (!holds<T>(value)) throw_scalar_too_wide<T>(text_of({value}));
   if constexpr (std::is_arithmetic_v<T> && !(std::is_floating_point_v<S> && std::is_integral_v<T>)&&!(
                                                std::is_same_v<T, bool> && !std::is_same_v<S, bool>))
     return static_cast<T>(value);
@@ -235,8 +263,8 @@ using value_or_self = typename value_or_self_of<std::remove_cvref_t<E>>::type;
 
 /// The node that applies `f` to the elements of nodes.
 template <class F, node... Es>
-auto apply_nodes(F f, Es... es) {
-  return elementwise<F, Es...>(std::move(f), std::move(es)...);
+elementwise<F, Es...> apply_nodes(F f, Es&&... es) {
+  return {std::move(f), std::move(es)...};
 }
 
 /// The node that applies `f` to the elements of expressions and scalars.

@@ -141,9 +141,21 @@ void visit_pass(Visitor& visitor, E const& e, bool pointwise) {
   if constexpr (counts) visitor.end_pass();
 }
 
+/// A reference to any node, for messages: the functions that write those need not be compiled for every type.
+class any_node {
+ public:
+  template <node E>
+  any_node(E const& e)
+      : node_(&e), describe_([](void const* n, std::string& text) { static_cast<E const*>(n)->describe(text); }) {}
+  void describe(std::string& text) const { describe_(node_, text); }
+
+ private:
+  void const* node_;
+  void (*describe_)(void const*, std::string&);
+};
+
 /// Text of an expression for messages: "(float[3] + float[4])".
-template <node E>
-[[gnu::cold, gnu::noinline]] std::string to_text(E const& e) {
+[[gnu::cold, gnu::noinline]] inline std::string to_text(any_node const& e) {
   std::string text;
   e.describe(text);
   return text;
@@ -163,30 +175,6 @@ constexpr char const* type_name() {
     return sizeof(T) == 1 ? "uint8" : sizeof(T) == 2 ? "uint16" : sizeof(T) == 4 ? "uint32" : "uint64";
   else
     return "struct";
-}
-
-[[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_device(device const& found, device const& expected,
-                                                                      std::string const& expression) {
-  throw device_error("found an array on " + found.name() + " in " + expression + ", expected one on " +
-                     expected.name() + "; copy it there with array::to(device)");
-}
-
-/// Device of the first leaf; an empty handle when the tree has none.
-template <node E>
-device device_of(E const& e) {
-  device found;
-  e.visit([&](leaf_info const& leaf) {
-    if (!found.valid()) found = leaf.owner->where;
-  });
-  return found;
-}
-
-/// Throws device_error when a leaf lies on another device than `where`.
-template <node E>
-void require_device(E const& e, device const& where) {
-  e.visit([&](leaf_info const& leaf) {
-    if (!(leaf.owner->where == where)) throw_wrong_device(leaf.owner->where, where, to_text(e));
-  });
 }
 
 }  // namespace LOCKSTEP_COMPILER

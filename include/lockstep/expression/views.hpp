@@ -22,9 +22,9 @@ struct reindexed : node_base<Derived, value_t<E>, Rank> {
     operand.visit(visitor, false);
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += std::string(Derived::title) + "(";
+    append_text(text, {Derived::title, "("});
     operand.describe(text);
-    text += ")";
+    append_text(text, {")"});
   }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
@@ -190,9 +190,9 @@ struct [[nodiscard]] broadcasted : node_base<broadcasted<E, Rank>, value_t<E>, R
     operand.visit(visitor, false);
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += "broadcast_to(";
+    append_text(text, {"broadcast_to("});
     operand.describe(text);
-    text += ")";
+    append_text(text, {")"});
   }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
@@ -205,10 +205,8 @@ auto broadcast_of(E const& e, shape<Rank> const& extents) {
   static_assert(rank_v<E> <= Rank, "broadcast_to: the new shape must have at least as many axes as the expression");
   shape<Rank> common = extents;
   if (!broadcast_into(common, e.shape()) || !(common == extents))
-    throw shape_error("broadcast_to: found the shape " + to_string(e.shape()) +
-                      ", expected extents that are 1 or equal "
-                      "to those of " +
-                      to_string(extents));
+    throw shape_error(text_of({"broadcast_to: found the shape ", to_string(e.shape()),
+                               ", expected extents that are 1 or equal to those of ", to_string(extents)}));
   return broadcasted<E, Rank>(e, extents);
 }
 
@@ -240,9 +238,9 @@ struct [[nodiscard]] column_node : node_base<column_node<E>, value_t<E>, 2> {
     operand.visit(visitor, false);
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += "column(";
+    append_text(text, {"column("});
     operand.describe(text);
-    text += ")";
+    append_text(text, {")"});
   }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
@@ -374,13 +372,13 @@ struct [[nodiscard]] indices_node : node_base<indices_node, index, 0> {
   template <class Visitor>
   void visit(Visitor&&, bool = true) const {}
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += "indices(axis " + std::to_string(along) + ")";
+    append_text(text, {"indices(axis ", along, ")"});
   }
   template <std::size_t R>
   index_evaluator<R> lower(lowering&, lockstep::shape<R> const& target) const {
     if (along >= R)
-      throw shape_error("indices: found axis " + std::to_string(along) + ", expected an axis of the shape " +
-                        to_string(target));
+      throw shape_error(
+          text_of({"indices: found axis ", along, ", expected an axis of the shape ", to_string(target)}));
     return {along};
   }
 };
@@ -400,7 +398,7 @@ struct [[nodiscard]] index_space : node_base<index_space<Rank>, index, Rank> {
   template <class Visitor>
   void visit(Visitor&&, bool = true) const {}
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += "indices(" + to_string(extents) + ", axis " + std::to_string(along) + ")";
+    append_text(text, {"indices(", to_string(extents), ", axis ", along, ")"});
   }
   template <std::size_t R>
   auto lower(lowering&, lockstep::shape<R> const& target) const {
@@ -413,8 +411,8 @@ struct [[nodiscard]] index_space : node_base<index_space<Rank>, index, Rank> {
 template <std::size_t Rank>
 requires(Rank > 0) index_space<Rank> indices(shape<Rank> const& extents, axis along = axis(0)) {
   if (along.number >= Rank)
-    throw shape_error("indices: found axis " + std::to_string(along.number) + ", expected an axis of the shape " +
-                      to_string(extents));
+    throw shape_error(
+        text_of({"indices: found axis ", along.number, ", expected an axis of the shape ", to_string(extents)}));
   return {extents, along.number};
 }
 

@@ -18,15 +18,15 @@ template <std::size_t Rank>
 void require_range(shape<Rank> const& extents, shape<Rank> const& from, shape<Rank> const& to) {
   for (std::size_t axis = 0; axis < Rank; ++axis)
     if (from[axis] < 0 || from[axis] > to[axis] || to[axis] > extents[axis])
-      throw shape_error("slice: found from " + to_string(from) + " to " + to_string(to) +
-                        ", expected 0 <= from <= to <= the shape " + to_string(extents));
+      throw shape_error(text_of({"slice: found from ", to_string(from), " to ", to_string(to),
+                                 ", expected 0 <= from <= to <= the shape ", to_string(extents)}));
 }
 
 template <std::size_t A, std::size_t B>
 void require_same_size(shape<A> const& have, shape<B> const& want) {
   if (have.size() != want.size())
-    throw shape_error("reshape: found the shape " + to_string(have) + " with " + std::to_string(have.size()) +
-                      " elements, expected as many as in " + to_string(want));
+    throw shape_error(text_of({"reshape: found the shape ", to_string(have), " with ", have.size(),
+                               " elements, expected as many as in ", to_string(want)}));
 }
 
 /// Elements of a counted storage seen as an index space. T is const when it cannot be written. Copying the handle
@@ -106,9 +106,9 @@ struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank>
                       elements.extents.extents, Rank, shape().size() * sizeof(T), pointwise});
   }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    text += type_name<element>();
-    for (std::size_t axis = 0; axis < Rank; ++axis) text += (axis ? ", " : "[") + std::to_string(shape()[axis]);
-    if (Rank > 0) text += "]";
+    append_text(text, {type_name<element>()});
+    for (std::size_t axis = 0; axis < Rank; ++axis) append_text(text, {axis ? ", " : "[", shape()[axis]});
+    if (Rank > 0) append_text(text, {"]"});
   }
 
   /// True when the elements, taken in memory order, are those of an array of this shape.
@@ -154,10 +154,12 @@ struct [[nodiscard]] constant : node_base<constant<T, Rank>, T, Rank> {
   template <class Visitor>
   void visit(Visitor&&, bool = true) const {}
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
-    if constexpr (std::is_arithmetic_v<T>)
-      text += std::to_string(value);
+    if constexpr (std::is_floating_point_v<T>)
+      append_number(text, value);
+    else if constexpr (std::is_integral_v<T>)
+      append_text(text, {value});
     else
-      text += type_name<T>();
+      append_text(text, {type_name<T>()});
   }
   bool is_flat(lockstep::shape<Rank> const& target) const { return target == extents; }
   auto flatten() const {

@@ -8,8 +8,8 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// One output of a pass: where to and from what.
-template <class T, std::size_t R, class Evaluator>
+/// One output of a pass: where to and from what. `Dense` says that the target is known to have no gaps.
+template <class T, std::size_t R, class Evaluator, bool Dense = false>
 struct output {
   view<T, R> target;
   Evaluator evaluator;
@@ -18,13 +18,13 @@ template <class T, std::size_t R, class Evaluator>
 output(view<T, R>, Evaluator) -> output<T, R, Evaluator>;  // clang 14 deduces no aggregates
 
 /// Writes one output by ranges of the row-major index.
-template <class T, std::size_t R, class Evaluator>
+template <class T, std::size_t R, class Evaluator, bool Dense>
 class writer {
  public:
-  writer(output<T, R, Evaluator> const& out, bool past_caches)
+  writer(output<T, R, Evaluator, Dense> const& out, bool past_caches)
       : target_(out.target),
         reader_(out.evaluator, out.target.extents),
-        dense_(target_.strides == row_major_strides(target_.extents)),
+        dense_(Dense || target_.strides == row_major_strides(target_.extents)),
         streams_(past_caches && dense_ && target_.size() * sizeof(T) >= stream_from_bytes) {}
 
   void write(index first, index last) const {
@@ -32,7 +32,7 @@ class writer {
       write_past_caches(first, last);
     else if (dense_)
       reader_.read(first, last, target_.data + first);
-    else
+    else if constexpr (!Dense)
       write_rows(first, last);
   }
   bool streams() const { return streams_; }
@@ -73,8 +73,8 @@ class writer {
 
 /// Evaluates every output, all of one shape, in one parallel pass: block by block, so that what they share is read from
 /// memory once. `past_caches` allows large outputs to bypass the caches; not when an input is overwritten in place.
-template <class... Ts, std::size_t... Rs, class... Evaluators>
-void store(device const& where, bool past_caches, output<Ts, Rs, Evaluators> const&... outputs) {
+template <class... Ts, std::size_t... Rs, class... Evaluators, bool... Dense>
+void store(device const& where, bool past_caches, output<Ts, Rs, Evaluators, Dense> const&... outputs) {
   auto const pass = [&](auto const&... writers) {
     index const total = static_cast<index>(std::max({outputs.target.size()...}));
     parallel_ranges(where, total, buffer_length, serial_below, [&](index first, index last) {
@@ -86,7 +86,7 @@ void store(device const& where, bool past_caches, output<Ts, Rs, Evaluators> con
       }
     });
   };
-  pass(writer<Ts, Rs, Evaluators>(outputs, past_caches)...);
+  pass(writer<Ts, Rs, Evaluators, Dense>(outputs, past_caches)...);
 }
 
 }  // namespace cpu
