@@ -140,9 +140,8 @@ class communicator {
   template <communicable T, class Compilation = compilation>
   void all_gather(std::span<T const> values, std::span<T> all) {
     if (all.size() != values.size() * size())
-      throw shape_error("all_gather: found room for " + std::to_string(all.size()) + " elements, expected " +
-                        std::to_string(values.size() * size()) + ": " + std::to_string(values.size()) +
-                        " from each of " + std::to_string(size()) + " ranks");
+      throw shape_error(text_of({"all_gather: found room for ", all.size(), " elements, expected ",
+                                 values.size() * size(), ": ", values.size(), " from each of ", size(), " ranks"}));
     state_->all_gather(values.data(), all.data(), values.size(), element_of<T>);
   }
 
@@ -184,24 +183,24 @@ class communicator {
   template <class T, std::size_t Rank>
   void check_device(array<T, Rank> const& values) const {
     if (values.device().is_cpu() != device().is_cpu())
-      throw device_error("communicator: found an array on " + values.device().name() +
-                         ", expected one on this rank's " + device().name() + "; move it with .to(comm.device())");
+      throw device_error(
+          text_of({"communicator: found an array on ", values.device().name(), ", expected one on this rank's ",
+                   device().name(), "; move it with .to(comm.device())"}));
   }
   void check_rank(char const* what, std::size_t other) const {
     if (other >= size())
-      throw communication_error(std::string(what) + ": found rank " + std::to_string(other) + ", expected less than " +
-                                std::to_string(size()));
+      throw communication_error(text_of({what, ": found rank ", other, ", expected less than ", size()}));
   }
   void check_message(char const* what, std::size_t peer, int tag) const {
     check_rank(what, peer);
-    if (tag < 0)
-      throw communication_error(std::string(what) + ": found tag " + std::to_string(tag) + ", expected at least 0");
+    if (tag < 0) throw communication_error(text_of({what, ": found tag ", tag, ", expected at least 0"}));
   }
   index share_of(index extent) const {
     auto const ranks = static_cast<index>(size());
     if (extent % ranks != 0)
-      throw shape_error("reduce_scatter: found " + std::to_string(extent) + " elements along axis 0, expected a " +
-                        "multiple of the " + std::to_string(ranks) + " ranks; pad the array");
+      throw shape_error(
+          text_of({"reduce_scatter: found ", extent, " elements along axis 0, expected a multiple of the ", ranks,
+                   " ranks; pad the array"}));
     return extent / ranks;
   }
 

@@ -1,4 +1,6 @@
 // local_engine: one rank's side of the communication among threads of this process.
+//
+// The engine's classes are templates so that only programs that run ranks pay for compiling them.
 #pragma once
 
 #include <cstdio>
@@ -15,10 +17,13 @@
 namespace lockstep {
 
 /// A communication_engine that offers everything, in shared memory. Sends copy and never wait.
+template <class Compilation>
 class local_engine {
+  using group = local_group<Compilation>;
+
  public:
-  local_engine(std::shared_ptr<local_group> group, std::size_t rank, device where)
-      : group_(std::move(group)), where_(std::move(where)), rank_(rank) {}
+  local_engine(std::shared_ptr<group> members, std::size_t rank, device where)
+      : group_(std::move(members)), where_(std::move(where)), rank_(rank) {}
 
   std::size_t rank() const { return rank_; }
   std::size_t size() const { return group_->size(); }
@@ -57,23 +62,21 @@ class local_engine {
       if (r == rank_) mine = members.size();
       members.push_back(group_->world_rank(r));
     }
-    auto const part = world().share<local_group>({group_.get(), next_, color}, members.size(), [&] {
-      return std::make_shared<local_group>(group_->shared_world(), members);
+    auto const part = world().template share<group>({group_.get(), next_, color}, members.size(), [&] {
+      return std::make_shared<group>(group_->shared_world(), members);
     });
     return local_engine(part, mine, where_);
   }
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
-    if (world().failed()) throw_failure("send to rank " + std::to_string(peer));
+    if (world().failed()) throw_failure(text_of({"send to rank ", peer}));
     group_->mail(peer).put(rank_, tag, from, bytes);
     world().wake();
   }
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
-    std::string const what = "receive of " + std::to_string(bytes) + " bytes from rank " + std::to_string(peer) +
-                             " with tag " + std::to_string(tag);
-    local_mailbox::message const found = next_message(what, peer, tag);
-    if (found.size() != bytes)
-      fail(what, "rank " + std::to_string(peer) + " sent " + std::to_string(found.size()) + " bytes");
+    std::string const what = text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag});
+    auto const found = next_message(what, peer, tag);
+    if (found.size() != bytes) fail(what, text_of({"rank ", peer, " sent ", found.size(), " bytes"}));
     if (bytes != 0) std::memcpy(to, found.data(), bytes);
   }
 
@@ -85,7 +88,7 @@ class local_engine {
     std::string const what = done && !thrown ? "" : call(number);
     close(number);
     if (thrown) {
-      world().fail(group_->world_rank(rank_), "the operator of " + what + " threw an exception");
+      world().fail(group_->world_rank(rank_), text_of({"the operator of ", what, " threw an exception"}));
       std::rethrow_exception(thrown);
     }
     if (!done) throw_failure(what);
@@ -94,42 +97,40 @@ class local_engine {
   /// Ends it now: as finish does when everybody has come, otherwise by failing on all ranks.
   void abandon(std::uint64_t number) noexcept {
     if (!is_open(number)) return;
-    if (group_->phase_of(number) == local_group::phase::open)
-      world().fail(group_->world_rank(rank_), "rank " + std::to_string(rank_) + " failed");
+    if (group_->phase_of(number) == group::phase::open)
+      world().fail(group_->world_rank(rank_), text_of({"rank ", rank_, " failed"}));
     await(number);
     close(number);
   }
 
  private:
-  using phase = local_group::phase;
+  using phase = typename group::phase;
   /// From so many bytes on, a device's other threads are woken to help.
   static constexpr std::size_t threads_pay_from = std::size_t{1} << 21;
 
-  local_world& world() const { return group_->world(); }
-  bool is_open(std::uint64_t number) const {
-    return number >= tail_ && (open_ >> number % local_group::slots & 1) != 0;
-  }
+  local_world<Compilation>& world() const { return group_->world(); }
+  bool is_open(std::uint64_t number) const { return number >= tail_ && (open_ >> number % group::slots & 1) != 0; }
 
   static std::string call(contribution const& what, std::uint64_t number) {
-    return to_string(what) + " (collective " + std::to_string(number) + ")";
+    return text_of({to_string(what), " (collective ", number, ")"});
   }
   std::string call(std::uint64_t number) const { return call(group_->slot(number).at(rank_).brought, number); }
 
   [[noreturn]] void throw_failure(std::string const& what) const {
-    throw communication_error(what + " on rank " + std::to_string(rank_) + " of " + std::to_string(size()) + ": " +
-                              world().first_failure().reason);
+    throw communication_error(
+        text_of({what, " on rank ", rank_, " of ", size(), ": ", world().first_failure().reason}));
   }
   [[noreturn]] void fail(std::string const& what, std::string const& reason) const {
-    world().fail(group_->world_rank(rank_), "rank " + std::to_string(rank_) + ", " + what + ": " + reason);
+    world().fail(group_->world_rank(rank_), text_of({"rank ", rank_, ", ", what, ": ", reason}));
     throw_failure(what);
   }
 
   std::uint64_t post(contribution const& mine, rank_reduction const* how = nullptr) {
     std::uint64_t const number = next_;
     if (world().failed()) throw_failure(call(mine, number));
-    if (number >= local_group::slots) make_room(mine, number - local_group::slots);
+    if (number >= group::slots) make_room(mine, number - group::slots);
     ++next_;
-    open_ |= std::uint64_t{1} << number % local_group::slots;
+    open_ |= std::uint64_t{1} << number % group::slots;
     group_->arrive(number, rank_, mine, how);
     return number;
   }
@@ -144,7 +145,7 @@ class local_engine {
     if (!behind()) return;
     if (world().failed()) throw_failure(call(mine, next_));
     fail(call(mine, next_), in_time ? "a rank has returned without the collectives before this one"
-                                    : "waited " + seconds() + " for ranks that are 64 collectives behind");
+                                    : text_of({"waited ", seconds(), " for ranks that are 64 collectives behind"}));
   }
 
   /// Returns whether collective `number` came to be; otherwise it never will, and the world knows why.
@@ -162,7 +163,7 @@ class local_engine {
       if (!world().failed()) world().fail(group_->world_rank(rank_), missing(number, in_time));
       group_->kill(number);
     }
-    for (auto forever = local_world::patience{1e9}; group_->phase_of(number) != phase::done;)
+    for (auto forever = typename local_world<Compilation>::patience{1e9}; group_->phase_of(number) != phase::done;)
       world().wait(forever, [&] { return group_->phase_of(number) == phase::done; });
     return true;
   }
@@ -183,25 +184,25 @@ class local_engine {
   }
 
   void close(std::uint64_t number) {
-    open_ &= ~(std::uint64_t{1} << number % local_group::slots);
+    open_ &= ~(std::uint64_t{1} << number % group::slots);
     while (tail_ < next_ && !is_open(tail_)) ++tail_;
     group_->close(rank_, tail_);
   }
 
-  local_mailbox::message next_message(std::string const& what, std::size_t peer, int tag) {
-    local_mailbox& mine = group_->mail(rank_);
+  typename local_mailbox<Compilation>::message next_message(std::string const& what, std::size_t peer, int tag) {
+    local_mailbox<Compilation>& mine = group_->mail(rank_);
     auto until = world().usual_patience();
     for (;;) {
       bool const left = world().has_left(group_->world_rank(peer));
       std::uint64_t const seen = mine.arrived();
       if (auto found = mine.take(peer, tag)) return std::move(*found);
       if (world().failed()) throw_failure(what);
-      if (left) fail(what, "rank " + std::to_string(peer) + " has returned without sending it");
+      if (left) fail(what, text_of({"rank ", peer, " has returned without sending it"}));
       auto const changed = [&] {
         return mine.arrived() != seen || world().failed() || world().has_left(group_->world_rank(peer));
       };
       if (!world().wait(until, changed, [&] { return help(next_); }))
-        fail(what, "waited " + seconds() + " for rank " + std::to_string(peer));
+        fail(what, text_of({"waited ", seconds(), " for rank ", peer}));
     }
   }
 
@@ -216,11 +217,11 @@ class local_engine {
     std::string ranks;
     for (std::size_t r = 0; r < size(); ++r)
       if (!group_->arrived(number, r) && (!left || world().has_left(group_->world_rank(r))))
-        ranks += (ranks.empty() ? "" : ", ") + std::to_string(r);
+        append_text(ranks, {ranks.empty() ? "" : ", ", r});
     std::string const where = call(number);
-    if (left) return "rank " + ranks + " has returned without calling " + where;
-    return "rank " + std::to_string(rank_) + " waited " + seconds() + " in " + where + " for rank " + ranks +
-           ", which had not called it; longer work needs a longer mesh::set_timeout";
+    if (left) return text_of({"rank ", ranks, " has returned without calling ", where});
+    return text_of({"rank ", rank_, " waited ", seconds(), " in ", where, " for rank ", ranks,
+                    ", which had not called it; longer work needs a longer mesh::set_timeout"});
   }
   std::string seconds() const {
     char text[32];
@@ -228,7 +229,7 @@ class local_engine {
     return text;
   }
 
-  std::shared_ptr<local_group> group_;
+  std::shared_ptr<group> group_;
   device where_;
   std::size_t rank_;
   std::uint64_t next_ = 0;           // number of the next collective

@@ -16,35 +16,36 @@
 
 namespace lockstep {
 
+template <class Compilation>
 class local_group {
  public:
   static constexpr std::uint64_t slots = 64;
   enum class phase : unsigned char { open, ready, done, dead };
 
   /// `members` are the ranks in the world, by rank in this group.
-  local_group(std::shared_ptr<local_world> world, std::vector<std::size_t> members)
+  local_group(std::shared_ptr<local_world<Compilation>> world, std::vector<std::size_t> members)
       : world_(std::move(world)),
         members_(std::move(members)),
-        slots_(std::make_unique<local_slot[]>(slots)),
+        slots_(std::make_unique<local_slot<Compilation>[]>(slots)),
         progress_(std::make_unique<progress[]>(members_.size())),
-        mail_(std::make_unique<local_mailbox[]>(members_.size())) {
+        mail_(std::make_unique<local_mailbox<Compilation>[]>(members_.size())) {
     for (std::uint64_t s = 0; s < slots; ++s) {
       slots_[s].set_ranks(size());
       slots_[s].state = word(s - slots, phase::done);  // as if a round had been before the first
     }
   }
 
-  local_world& world() const { return *world_; }
-  std::shared_ptr<local_world> const& shared_world() const { return world_; }
+  local_world<Compilation>& world() const { return *world_; }
+  std::shared_ptr<local_world<Compilation>> const& shared_world() const { return world_; }
   std::size_t size() const { return members_.size(); }
   std::size_t world_rank(std::size_t rank) const { return members_[rank]; }
-  local_mailbox& mail(std::size_t rank) { return mail_[rank]; }
+  local_mailbox<Compilation>& mail(std::size_t rank) { return mail_[rank]; }
 
   phase phase_of(std::uint64_t number) const {
     std::uint64_t const state = slot(number).state.load();
     return state / 4 == number ? static_cast<phase>(state % 4) : phase::open;
   }
-  local_slot& slot(std::uint64_t number) const { return slots_[number % slots]; }
+  local_slot<Compilation>& slot(std::uint64_t number) const { return slots_[number % slots]; }
   bool arrived(std::uint64_t number, std::size_t rank) const { return slot(number).at(rank).number.load() == number; }
 
   /// Whether someone who has not arrived never will.
@@ -57,7 +58,7 @@ class local_group {
 
   /// Rank `rank` brings its part of a collective; `how` for those that reduce. The slot must be free.
   void arrive(std::uint64_t number, std::size_t rank, contribution const& mine, rank_reduction const* how) {
-    local_slot::place& here = slot(number).at(rank);
+    auto& here = slot(number).at(rank);
     here.brought = mine;
     here.number.store(number);
     if (slot(number).arrivals.fetch_add(1) % size() == size() - 1) begin(number, rank, how);
@@ -106,7 +107,7 @@ class local_group {
   /// The last to arrive makes the collective ready, or, if there is little to do, done.
   void begin(std::uint64_t number, std::size_t rank, rank_reduction const* how) {
     if (!check(number, rank)) return kill(number);
-    local_slot& s = slot(number);
+    local_slot<Compilation>& s = slot(number);
     s.prepare(s.at(rank).brought, how);
     bool const nothing = s.chunks_left.load(std::memory_order_relaxed) == 0;
     if (!settle(number, nothing ? phase::done : phase::ready)) return;
@@ -120,20 +121,19 @@ class local_group {
     for (std::size_t r = 0; r < size(); ++r) {
       contribution const& other = slot(number).at(r).brought;
       if (agree(mine, other)) continue;
-      world_->fail(members_[rank], "in collective " + std::to_string(number) + ", rank " + std::to_string(r) +
-                                       " called " + to_string(other) + ", but rank " + std::to_string(rank) +
-                                       " called " + to_string(mine) +
-                                       "; all ranks must call the same collectives in the same order");
+      world_->fail(members_[rank], text_of({"in collective ", number, ", rank ", r, " called ", to_string(other),
+                                            ", but rank ", rank, " called ", to_string(mine),
+                                            "; all ranks must call the same collectives in the same order"}));
       return false;
     }
     return true;
   }
 
-  std::shared_ptr<local_world> world_;
+  std::shared_ptr<local_world<Compilation>> world_;
   std::vector<std::size_t> members_;
-  std::unique_ptr<local_slot[]> slots_;
+  std::unique_ptr<local_slot<Compilation>[]> slots_;
   std::unique_ptr<progress[]> progress_;
-  std::unique_ptr<local_mailbox[]> mail_;
+  std::unique_ptr<local_mailbox<Compilation>[]> mail_;
 };
 
 }  // namespace lockstep

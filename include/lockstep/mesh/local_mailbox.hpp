@@ -12,6 +12,7 @@
 namespace lockstep {
 
 /// Any thread puts, the owner takes; messages of one sender and tag keep their order.
+template <class Compilation>
 class local_mailbox {
  public:
   using message = std::vector<unsigned char>;

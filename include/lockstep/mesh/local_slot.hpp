@@ -31,9 +31,9 @@ inline std::string to_string(contribution const& c) {
   static constexpr char const* names[] = {"barrier", "all_reduce", "broadcast", "all_gather", "reduce_scatter"};
   std::string text = names[static_cast<std::size_t>(c.kind)];
   if (c.kind == collective_kind::barrier) return text;
-  text += " of " + std::to_string(c.count) + " " + c.element.name;
-  if (*c.operator_name) text += std::string(" by ") + c.operator_name;
-  if (c.kind == collective_kind::broadcast) text += " from rank " + std::to_string(c.root);
+  append_text(text, {" of ", c.count, " ", c.element.name});
+  if (*c.operator_name) append_text(text, {" by ", c.operator_name});
+  if (c.kind == collective_kind::broadcast) append_text(text, {" from rank ", c.root});
   return text;
 }
 
@@ -46,6 +46,7 @@ inline bool agree(contribution const& a, contribution const& b) {
 
 /// The work is in slices, one for each rank, whose own threads take chunks from it first. The public atomics belong to
 /// the protocol of local_group.
+template <class Compilation>
 class local_slot {
  public:
   /// A rank in this collective.

@@ -18,6 +18,7 @@ namespace lockstep {
 
 /// Ranks as threads of this process. Waiting spins for some microseconds, since an answer is usually near, then yields,
 /// since the other rank may need this very core, then sleeps.
+template <class Compilation>
 class local_world {
  public:
   using clock = std::chrono::steady_clock;

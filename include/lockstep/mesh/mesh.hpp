@@ -23,8 +23,8 @@ class mesh {
     if (devices_->empty()) throw device_error("mesh: found no devices, expected at least one");
     for (std::size_t rank = 0; rank < size(); ++rank)
       if (device(rank).is_cpu() != is_cpu())
-        throw device_error("mesh: found " + device(0).name() + " at rank 0 and " + device(rank).name() + " at rank " +
-                           std::to_string(rank) + ", expected devices of one kind");
+        throw device_error(text_of({"mesh: found ", device(0).name(), " at rank 0 and ", device(rank).name(),
+                                    " at rank ", rank, ", expected devices of one kind"}));
   }
 
   /// `devices` distinct CPU devices that share the machine: each has `threads_per_device` threads, 0 meaning an equal
@@ -42,8 +42,7 @@ class mesh {
   /// Throws device_error when there is no such rank.
   lockstep::device const& device(std::size_t rank) const {
     if (rank >= size())
-      throw device_error("mesh::device: found rank " + std::to_string(rank) + ", expected less than " +
-                         std::to_string(size()));
+      throw device_error(text_of({"mesh::device: found rank ", rank, ", expected less than ", size()}));
     return (*devices_)[rank];
   }
 
@@ -51,8 +50,7 @@ class mesh {
   double timeout() const { return timeout_; }
   /// Changes the timeout of this value and of later copies of it. Throws lockstep::error unless it is positive.
   mesh& set_timeout(double seconds) {
-    if (!(seconds > 0))
-      throw error("mesh::set_timeout: found " + std::to_string(seconds) + " seconds, expected a positive number");
+    if (!(seconds > 0)) throw_timeout(seconds);
     timeout_ = seconds;
     return *this;
   }
@@ -61,6 +59,13 @@ class mesh {
   friend bool operator==(mesh const& a, mesh const& b) { return *a.devices_ == *b.devices_; }
 
  private:
+  [[noreturn, gnu::cold, gnu::noinline]] static void throw_timeout(double seconds) {
+    std::string text = "mesh::set_timeout: found ";
+    append_number(text, seconds);
+    append_text(text, {" seconds, expected a positive number"});
+    throw error(text);
+  }
+
   std::shared_ptr<std::vector<lockstep::device> const> devices_;
   double timeout_ = default_timeout;
 };
@@ -86,7 +91,8 @@ inline mesh mesh::parse(std::string const& text) {
   bool good = (kind == "cpu" || kind == "gpu") && !digits.empty() && digits.size() <= 4;
   for (char c : digits) good = good && c >= '0' && c <= '9';
   std::size_t const count = good ? std::stoul(digits) : 0;
-  if (count == 0) throw device_error("mesh::parse: found \"" + text + "\", expected cpu, cpu:DEVICES or gpu:DEVICES");
+  if (count == 0)
+    throw device_error(text_of({"mesh::parse: found \"", text, "\", expected cpu, cpu:DEVICES or gpu:DEVICES"}));
   if (kind == "cpu") return cpu(count);
   std::vector<lockstep::device> all;
   for (std::size_t i = 0; i < count; ++i) all.push_back(lockstep::device::gpu(static_cast<int>(i)));

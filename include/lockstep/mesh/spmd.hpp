@@ -18,25 +18,25 @@ namespace lockstep {
 template <class Compilation = compilation>
 void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
   if (!devices.is_cpu())
-    throw device_error("spmd: found a mesh of " + devices.device(0).name() +
-                       " and others, expected CPU devices: GPUs need an engine that reaches them");
+    throw device_error(text_of({"spmd: found a mesh of ", devices.device(0).name(),
+                                " and others, expected CPU devices: GPUs need an engine that reaches them"}));
   std::size_t const ranks = devices.size();
-  auto const world = std::make_shared<local_world>(ranks, devices.timeout());
+  auto const world = std::make_shared<local_world<Compilation>>(ranks, devices.timeout());
   std::vector<std::size_t> everyone(ranks);
   std::iota(everyone.begin(), everyone.end(), std::size_t{0});
-  auto const group = std::make_shared<local_group>(world, everyone);
+  auto const group = std::make_shared<local_group<Compilation>>(world, everyone);
   std::vector<std::exception_ptr> thrown(ranks);
 
-  auto const failed = [&](std::size_t rank, std::string const& why) {
+  auto const failed = [&](std::size_t rank, char const* why, char const* what = "") {
     thrown[rank] = std::current_exception();
-    world->fail(rank, "rank " + std::to_string(rank) + " failed" + why);
+    world->fail(rank, text_of({"rank ", rank, " failed", why, what}));
   };
   auto const run = [&](std::size_t rank) noexcept {
     try {
-      communicator comm(local_engine(group, rank, devices.device(rank)), devices.device(rank));
+      communicator comm(local_engine<Compilation>(group, rank, devices.device(rank)), devices.device(rank));
       f(context, comm);
     } catch (std::exception const& e) {
-      failed(rank, std::string(": ") + e.what());
+      failed(rank, ": ", e.what());
     } catch (...) {
       failed(rank, " with an exception that is not a std::exception");
     }
@@ -48,7 +48,7 @@ void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm)
     for (std::size_t rank = 1; rank < ranks; ++rank) threads.emplace_back(run, rank);
     run(0);
   } catch (std::exception const& e) {  // no thread for a rank
-    failed(0, std::string(": ") + e.what());
+    failed(0, ": ", e.what());
   }
   for (std::thread& thread : threads) thread.join();
   std::size_t const first = world->failed() ? world->first_failure().rank : 0;
