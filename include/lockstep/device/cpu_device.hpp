@@ -74,7 +74,7 @@ class cpu_state final : public device_state {
   void deallocate(void* data, std::size_t bytes) noexcept override { pool_.deallocate(data, bytes); }
 
   void copy(void* to, void const* from, std::size_t bytes) override {
-    in_pieces(bytes, [=](std::size_t begin, std::size_t size) {
+    in_pieces(bytes, copy_grain_bytes, [=](std::size_t begin, std::size_t size) {
       std::memmove(static_cast<char*>(to) + begin, static_cast<char const*>(from) + begin, size);
     });
   }
@@ -82,17 +82,13 @@ class cpu_state final : public device_state {
   void copy_to_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
 
   void fill(void* to, void const* pattern, std::size_t size, std::size_t count) override {
-    std::size_t const grain = std::max<std::size_t>(1, copy_grain_bytes / size);
-    auto piece = [=](index step) {
-      std::size_t const first = static_cast<std::size_t>(step) * grain, last = std::min(count, first + grain);
-      if (first == last) return;
-      char* const begin = static_cast<char*>(to) + first * size;
-      std::size_t const bytes = (last - first) * size;
+    std::size_t const grain = std::max<std::size_t>(1, copy_grain_bytes / size) * size;
+    in_pieces(count * size, grain, [=](std::size_t first, std::size_t bytes) {
+      char* const begin = static_cast<char*>(to) + first;
       std::memcpy(begin, pattern, size);
       for (std::size_t done = size; done < bytes; done *= 2)  // doubling: few calls, each long
         std::memcpy(begin + done, begin, std::min(done, bytes - done));
-    };
-    device_run(static_cast<index>((count + grain - 1) / grain), piece);
+    });
   }
 
   void synchronize() override {}
@@ -118,26 +114,37 @@ class cpu_state final : public device_state {
   }
 
  private:
-  template <class F>
-  void device_run(index steps, F&& f) {
-    using body_type = std::remove_reference_t<F>;
-    run(
-        steps, [](void* c, index step) { (*static_cast<body_type*>(c))(step); }, std::addressof(f));
-  }
+  /// A loop over `bytes` bytes by pieces of `grain`, and what it does with each: body(context, begin, size).
+  struct piece_loop {
+    std::size_t bytes, grain;
+    void (*body)(void const* context, std::size_t begin, std::size_t size);
+    void const* context;
 
+    void operator()(index step) const {
+      std::size_t const begin = static_cast<std::size_t>(step) * grain;
+      body(context, begin, std::min(grain, bytes - begin));
+    }
+  };
+  [[gnu::noinline]] void run_pieces(piece_loop const& loop) {
+    auto const steps = static_cast<index>((loop.bytes + loop.grain - 1) / loop.grain);
+    if (steps == 0) return;
+    if (steps == 1) return loop(0);
+    run(
+        steps, [](void* c, index step) { (*static_cast<piece_loop const*>(c))(step); },
+        const_cast<void*>(static_cast<void const*>(&loop)));
+  }
   template <class F>
-  void in_pieces(std::size_t bytes, F&& f) {
-    if (bytes == 0) return;
-    if (bytes <= copy_grain_bytes) return f(0, bytes);
-    device_run(static_cast<index>((bytes + copy_grain_bytes - 1) / copy_grain_bytes), [&](index step) {
-      std::size_t const begin = static_cast<std::size_t>(step) * copy_grain_bytes;
-      f(begin, std::min(copy_grain_bytes, bytes - begin));
-    });
+  void in_pieces(std::size_t bytes, std::size_t grain, F const& f) {
+    run_pieces({bytes, grain,
+                [](void const* context, std::size_t begin, std::size_t size) {
+                  (*static_cast<F const*>(context))(begin, size);
+                },
+                &f});
   }
 
   // The thread that first writes a page decides where it lies, so the loop's own threads write them.
   void touch(char* data, std::size_t bytes) {
-    in_pieces(bytes, [=](std::size_t begin, std::size_t size) {
+    in_pieces(bytes, copy_grain_bytes, [=](std::size_t begin, std::size_t size) {
       for (std::size_t at = 0; at < size; at += 4096) data[begin + at] = 0;
     });
   }
