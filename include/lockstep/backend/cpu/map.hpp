@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../../array/view.hpp"
+#include "local_values.hpp"
 #include "rows.hpp"
 
 namespace lockstep {
@@ -39,11 +40,11 @@ class writer {
 
  private:
   void write_past_caches(index first, index last) const {
-    alignas(64) T buffer[buffer_length];
+    local_values<T, buffer_length> buffer;
     for (index at = first; at < last; at += buffer_length) {
       index const end = std::min(last, at + buffer_length);
-      reader_.read(at, end, buffer);
-      stream_copy(target_.data + at, buffer, static_cast<std::size_t>(end - at) * sizeof(T));
+      reader_.read(at, end, buffer.data());
+      stream_copy(target_.data + at, buffer.data(), static_cast<std::size_t>(end - at) * sizeof(T));
     }
     stream_fence();
   }
@@ -56,11 +57,11 @@ class writer {
       } else {
         index const stride = target_.strides[R - 1];
         if (stride == 1) return reader_.read_row(c, begin, end, row + begin);
-        T buffer[buffer_length];
+        local_values<T, buffer_length> buffer;
         for (index at = begin; at < end; at += buffer_length) {
           index const stop = std::min(end, at + buffer_length);
-          reader_.read_row(c, at, stop, buffer);
-          for (index j = at; j < stop; ++j) row[j * stride] = buffer[j - at];
+          reader_.read_row(c, at, stop, buffer.data());
+          for (index j = at; j < stop; ++j) row[j * stride] = buffer.data()[j - at];
         }
       }
     });

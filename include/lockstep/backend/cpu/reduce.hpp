@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../../algorithm/reducers.hpp"
+#include "local_values.hpp"
 #include "rows.hpp"
 
 namespace lockstep {
@@ -81,15 +82,16 @@ class tile_reducer {
       partial_[0] = reduce_tile(reducer_, constant_row<value>{only}, 0, 1);
       return;
     }
-    value buffer[tile];
-    reader_.read(first, first + count, buffer);
-    auto found = reduce_tile(reducer_, pointer_row<value>{buffer}, 0, count);
+    local_values<value, tile> buffer;
+    reader_.read(first, first + count, buffer.data());
+    auto found = reduce_tile(reducer_, pointer_row<value>{buffer.data()}, 0, count);
     if constexpr (positional<Reducer>) found.at = first;
     partial_[tile_number] = found;
   }
 
   void write_result() const {
-    auto all = combine_tree(reducer_, partial_.get(), (total_ + tile - 1) / tile);
+    index const tiles = R == 0 ? 1 : (total_ + tile - 1) / tile;
+    auto all = combine_tree(reducer_, partial_.get(), tiles);
     if constexpr (positional<Reducer>) all.at += place_in_tile(all);
     *result_ = static_cast<Result>(reducer_.finish(all, total_));
   }
@@ -98,10 +100,11 @@ class tile_reducer {
   index place_in_tile(accumulator const& best) const {
     if constexpr (R == 0) return 0;
     index const count = std::min(tile, total_ - best.at);
-    value buffer[tile];
-    reader_.read(best.at, best.at + count, buffer);
+    local_values<value, tile> buffer;
+    value const* const values = buffer.data();
+    reader_.read(best.at, best.at + count, buffer.data());
     index place = 0;
-    while (place + 1 < count && !Reducer::same(buffer[place], best.value)) ++place;
+    while (place + 1 < count && !Reducer::same(values[place], best.value)) ++place;
     return place;
   }
 

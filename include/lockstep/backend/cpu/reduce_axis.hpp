@@ -15,9 +15,9 @@ void with_values(reader<Evaluator, R> const& from, index first, index count, F&&
   using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
   if constexpr (R == 1 && !rounds_first<decltype(from.fast_row()), value>)
     if (from.one_fast_row()) return f(from.fast_row(), first);
-  value buffer[tile];
-  from.read(first, first + count, buffer);
-  f(pointer_row<value>{buffer}, index{0});
+  local_values<value, tile> buffer;
+  from.read(first, first + count, buffer.data());
+  f(pointer_row<value>{buffer.data()}, index{0});
 }
 
 /// Part of one row along the last axis.

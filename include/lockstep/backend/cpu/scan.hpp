@@ -144,13 +144,13 @@ class scanner {
     range const all = elements(block);
     bool const known = chain_.ready(block);
     constexpr index front = sizeof(T) < 64 ? 64 / sizeof(T) : 1;  // the carry lies in a cache line before the values
-    alignas(64) T near[front + buffer_length];
+    local_values<T, front + buffer_length> near;
     T* const local = known ? nullptr : make(space);
     T carry{}, prefix{};
     if (known) chain_.wait(block, prefix);
     for (index at = all.first; at < all.last; at += buffer_length) {
       index const count = std::min(buffer_length, all.last - at);
-      T* const piece = known ? near + front : local + (at - all.first);
+      T* const piece = known ? near.data() + front : local + (at - all.first);
       if (known) piece[-1] = carry;
       reader_.read(at, at + count, piece);
       carry = scan_values(piece, count, rule_.op, at > all.first ? &carry : nullptr);
@@ -167,15 +167,15 @@ class scanner {
   /// each value from one place before.
   void write(T const* local, index at, index count, bool first_of_block, index block, T const& prefix) const {
     T const* const p = has_prefix(block) ? &prefix : nullptr;
-    alignas(64) T buffer[buffer_length];
-    T* const to = past_caches_ ? buffer : target_ + at;
+    local_values<T, buffer_length> buffer;
+    T* const to = past_caches_ ? buffer.data() : target_ + at;
     if (rule_.inclusive) {
       apply_prefix(local, count, rule_.op, p, to);
     } else {
       *to = first_of_block ? prefix : static_cast<T>(rule_.op(prefix, local[-1]));
       apply_prefix(local, count - 1, rule_.op, p, to + 1);
     }
-    if (past_caches_) stream_copy(target_ + at, buffer, static_cast<std::size_t>(count) * sizeof(T));
+    if (past_caches_) stream_copy(target_ + at, buffer.data(), static_cast<std::size_t>(count) * sizeof(T));
   }
 
   scan_rule<T, Op> rule_;

@@ -37,10 +37,10 @@ struct sum_scan<T, std::index_sequence<L...>> {
 
   /// in[0] + ... + in[count - 1].
   static T total(T const* in, index count) {
-    sums all;
+    vector sums = {};
     index i = 0;
-    for (; i + group <= count; i += group) all.add(in + i);
-    T sum = all.total();
+    for (; i + group <= count; i += group) sums += add_vectors(in + i);
+    T sum = add_lanes(sums);
     for (; i < count; ++i) sum += in[i];
     return sum;
   }
@@ -70,11 +70,6 @@ struct sum_scan<T, std::index_sequence<L...>> {
       stream_store(to, v);
     else
       __builtin_memcpy(to, &v, sizeof(v));
-  }
-
-  static vector zeros() {
-    vector v = {};
-    return v;
   }
 
   /// Lanes I of a and, counted from `width`, of b.
@@ -140,7 +135,12 @@ struct sum_scan<T, std::index_sequence<L...>> {
     vector v[part], before, sum;
 
     [[gnu::always_inline]] explicit scanned(T const* in) {
-      for (int k = 0; k < part; ++k) v[k] = scan_part(load(in + k * width));
+      v[0] = scan_part(load(in));
+      v[1] = scan_part(load(in + width));
+      if constexpr (part > 2) {
+        v[2] = scan_part(load(in + 2 * width));
+        v[3] = scan_part(load(in + 3 * width));
+      }
       vector const totals = last_lanes(v);
       vector const running = scan_part(add_other_part(totals));
       before = shift<1>(running);
@@ -175,45 +175,42 @@ struct sum_scan<T, std::index_sequence<L...>> {
       __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 2);
   }
 
-  /// The sum of values, group by group.
-  struct sums {
-    vector lanes = zeros();  // nvcc breaks down on an initializer in braces here
-    [[gnu::always_inline]] void add(T const* in) {
-      vector v = load(in) + load(in + width);
-      if constexpr (part > 2) v += load(in + 2 * width) + load(in + 3 * width);
-      lanes += v;
-    }
-    T total() const {
-      T sum = lanes[0];
-      for (int l = 1; l < width; ++l) sum += lanes[l];
-      return sum;
-    }
-  };
+  /// Sums over groups are kept in one vector: what a group adds to it, and the sum of its lanes.
+  [[gnu::always_inline]] static vector add_vectors(T const* in) {
+    vector v = load(in) + load(in + width);
+    if constexpr (part > 2) v += load(in + 2 * width) + load(in + 3 * width);
+    return v;
+  }
+  static T add_lanes(vector v) {
+    T sum = v[0];
+    for (int l = 1; l < width; ++l) sum += v[l];
+    return sum;
+  }
 
   template <bool Inclusive, bool PastCaches, bool Next>
   static T run(T const* in, T* out, index count, T prefix, T const* next) {
     vector carries = {};
     vector const prefixes = vector{} + prefix;
-    sums next_sums;
+    vector next_sums = {};
     index i = 0;
     if (count >= group) {
       scanned current(in);
       for (; i + 2 * group <= count; i += group) {
         if constexpr (Next) {
           fetch_ahead_of(next + i);
-          next_sums.add(next + i);
+          next_sums += add_vectors(next + i);
         }
         scanned const following(in + i + group);
         current.template write<Inclusive, PastCaches>(out + i, carries, prefixes);
         carries += current.sum;
         current = following;
       }
-      if constexpr (Next) next_sums.add(next + i);
+      if constexpr (Next) next_sums += add_vectors(next + i);
       current.template write<Inclusive, PastCaches>(out + i, carries, prefixes);
       carries += current.sum;
       i += group;
     }
-    T next_sum = next_sums.total();
+    T next_sum = add_lanes(next_sums);
     for (T last = carries[0]; i < count; ++i) {
       T const sum = last + in[i];
       out[i] = prefix + (Inclusive ? sum : last);

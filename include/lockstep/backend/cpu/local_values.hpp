@@ -1,0 +1,29 @@
+// local_values: room for the values of one tile or buffer while a thread works on it.
+#pragma once
+
+#include <memory>
+
+#include "../../core/config.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// A thread's stack holds several of these of at most this size.
+inline constexpr std::size_t largest_on_stack = std::size_t{1} << 17;
+
+/// `Count` values, aligned to a cache line: on the stack, or on the heap where they would be too large for it.
+template <class T, index Count, bool OnStack = (sizeof(T) * static_cast<std::size_t>(Count) <= largest_on_stack)>
+struct local_values {
+  alignas(64) T values[Count];
+  T* data() { return values; }
+};
+template <class T, index Count>
+struct local_values<T, Count, false> {
+  std::unique_ptr<T[]> values{new T[static_cast<std::size_t>(Count)]};
+  T* data() { return values.get(); }
+};
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
