@@ -4,8 +4,6 @@
 // not set errno to EDOM. Clang has no such way: there use lockstep::math::sqrt in user functions.
 #pragma once
 
-#include <cmath>
-
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 extern "C" {
 float __builtin_sqrtf(float) noexcept __attribute__((const));  // what std::sqrt(float) calls

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
-#include <vector>
 
 #include "device.hpp"
 #include "memory_pool.hpp"
@@ -159,14 +158,20 @@ inline device device::new_cpu(std::size_t threads, int place) {
 }
 
 [[gnu::cold]] inline device device::cpu(std::size_t threads) {
-  static std::size_t const all = std::max(1, oneapi::tbb::this_task_arena::max_concurrency());
+  struct known_device {
+    device found;
+    known_device* next;
+  };
+  static std::size_t const all = std::max(1, oneapi::tbb::info::default_concurrency());
   static std::mutex mutex;
-  static std::vector<device> devices;
+  static known_device* first = nullptr;  // never freed: arrays may outlive every static object
   if (threads == 0) threads = all;
   std::lock_guard lock(mutex);
-  for (device const& known : devices)
-    if (known.threads() == threads) return known;
-  return devices.emplace_back(std::make_shared<cpu_state>(threads, 0, text_of({"cpu:", threads})));
+  for (known_device* known = first; known; known = known->next)
+    if (known->found.threads() == threads) return known->found;
+  first = new known_device{device(std::shared_ptr<device_state>(new cpu_state(threads, 0, text_of({"cpu:", threads})))),
+                           first};
+  return first->found;
 }
 
 }  // namespace lockstep

@@ -1,10 +1,10 @@
 // communicator_state: any engine behind one interface. What the engine does not offer is composed from its core.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <utility>
 
+#include "../core/clock.hpp"
 #include "../device/device.hpp"
 #include "composed.hpp"
 
@@ -51,11 +51,11 @@ class communicator_state {
     struct measurement {
       communication_statistics& total;
       traffic sent = {};
-      std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+      double begun = seconds_now();
       ~measurement() {
         total.messages += sent.messages;
         total.bytes += sent.bytes;
-        total.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+        total.seconds += seconds_now() - begun;
       }
     } current{statistics};
     return f(current.sent);

@@ -195,7 +195,7 @@ class local_engine {
     for (;;) {
       bool const left = world().has_left(group_->world_rank(peer));
       std::uint64_t const seen = mine.arrived();
-      if (auto found = mine.take(peer, tag)) return std::move(*found);
+      if (typename local_mailbox<Compilation>::message found; mine.take(peer, tag, found)) return found;
       if (world().failed()) throw_failure(what);
       if (left) fail(what, text_of({"rank ", peer, " has returned without sending it"}));
       auto const changed = [&] {

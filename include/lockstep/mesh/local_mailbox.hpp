@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,15 +24,16 @@ class local_mailbox {
     ++arrived_;
   }
 
-  std::optional<message> take(std::size_t sender, int tag) {
+  /// Whether there was a message; `first` becomes the oldest.
+  bool take(std::size_t sender, int tag, message& first) {
     std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       if (waiting_[i].sender != sender || waiting_[i].tag != tag) continue;
-      message first = std::move(waiting_[i].content);
+      first = std::move(waiting_[i].content);
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-      return first;
+      return true;
     }
-    return std::nullopt;
+    return false;
   }
 
   /// How many messages have come so far.

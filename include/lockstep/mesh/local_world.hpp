@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
+#include <condition_variable>  // with the durations that its waits take
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "../core/clock.hpp"
 #include "../core/error.hpp"
 
 namespace lockstep {
@@ -21,8 +20,6 @@ namespace lockstep {
 template <class Compilation>
 class local_world {
  public:
-  using clock = std::chrono::steady_clock;
-
   local_world(std::size_t ranks, double timeout)
       : ranks_(ranks),
         timeout_(timeout),
@@ -39,7 +36,7 @@ class local_world {
   /// Rank `rank` fails: every rank that waits, or will, learns why. Only the first failure is kept.
   void fail(std::size_t rank, std::string const& reason) {
     std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = failure{rank, reason};
+    if (!failed_) failure_ = {rank, reason};
     failed_ = true;
     changed_.notify_all();
   }
@@ -51,7 +48,7 @@ class local_world {
   };
   failure first_failure() const {
     std::lock_guard lock(mutex_);
-    return *failure_;
+    return failure_;
   }
 
   /// Rank `rank` has returned and takes part in nothing any more.
@@ -73,13 +70,11 @@ class local_world {
   /// Until when one call waits: the timeout, counted from when waiting gets long enough to look at the clock.
   struct patience {
     double seconds;
-    clock::time_point end = {};
+    double end = 0;  ///< 0 before the clock is looked at
     bool over() {
-      constexpr double longest = 1e9;  // the clock's own range ends not much later
-      if (end == clock::time_point())
-        end = clock::now() +
-              std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::min(seconds, longest)));
-      return clock::now() >= end;
+      double const now = seconds_now();
+      if (end == 0) end = now + seconds;
+      return now >= end;
     }
   };
   patience usual_patience() const { return {timeout_}; }
@@ -144,10 +139,11 @@ class local_world {
   };
 
   template <class Ready>
-  void sleep(clock::time_point deadline, Ready const& ready) {
+  void sleep(double end, Ready const& ready) {
     std::unique_lock lock(mutex_);
-    ++sleepers_;  // before looking once more, so that whoever changes something after that sees it
-    if (!ready()) changed_.wait_until(lock, deadline);
+    ++sleepers_;                      // before looking once more, so that whoever changes something after that sees it
+    constexpr double longest = 1000;  // seconds; the range of the clock's own durations ends somewhere
+    if (!ready()) changed_.wait_for(lock, std::chrono::duration<double>(std::min(end - seconds_now(), longest)));
     --sleepers_;
   }
 
@@ -161,7 +157,7 @@ class local_world {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  std::optional<failure> failure_;
+  failure failure_ = {};
   std::vector<shared_value> shared_;
 };
 

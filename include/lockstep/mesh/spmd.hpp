@@ -2,7 +2,6 @@
 #pragma once
 
 #include <exception>
-#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +22,7 @@ void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm)
   std::size_t const ranks = devices.size();
   auto const world = std::make_shared<local_world<Compilation>>(ranks, devices.timeout());
   std::vector<std::size_t> everyone(ranks);
-  std::iota(everyone.begin(), everyone.end(), std::size_t{0});
+  for (std::size_t rank = 0; rank < ranks; ++rank) everyone[rank] = rank;
   auto const group = std::make_shared<local_group<Compilation>>(world, everyone);
   std::vector<std::exception_ptr> thrown(ranks);
 

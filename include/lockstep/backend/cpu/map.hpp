@@ -67,7 +67,7 @@ class writer {
     });
   }
 
-  view<T, R> target_;
+  view<T, R> const& target_;
   reader<Evaluator, R> reader_;
   bool dense_, streams_;
 };

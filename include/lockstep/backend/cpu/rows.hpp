@@ -55,7 +55,8 @@ void for_each_row_part(shape<R> const& extents, index first, index last, F&& f) 
   }
 }
 
-/// Reads an evaluator by ranges of the row-major index.
+/// Reads an evaluator, which must outlive it, by ranges of the row-major index. (It is not copied: short loops would
+/// wait for the copy.)
 template <class Evaluator, std::size_t R>
 class reader {
  public:
@@ -65,9 +66,9 @@ class reader {
         columns_(R == 0 ? 1 : extents[R == 0 ? 0 : R - 1]),
         interior_(evaluator.unit() ? evaluator.interior(columns_) : interval{0, 0}) {}
 
-  /// Writes the values at [first, last) to out[0], out[1], ...
+  /// Writes the values at [first, last) to out[0], out[1], ... (Not inlined: the vectorized loops are compiled once.)
   template <class T>
-  void read(index first, index last, T* out) const {
+  [[gnu::noinline]] void read(index first, index last, T* out) const {
     for_each_row_part(extents_, first, last, [&](coordinates<R> const& c, index begin, index end) {
       read_row(c, begin, end, out);
       out += end - begin;
@@ -106,8 +107,8 @@ class reader {
     for (index j = begin; j < end; ++j) out[j] = static_cast<T>(row[j]);
   }
 
-  Evaluator evaluator_;
-  shape<R> extents_;
+  Evaluator const& evaluator_;
+  shape<R> const& extents_;
   index columns_;
   interval interior_;
 };

@@ -1,7 +1,6 @@
 // The bricks of the mathematical functions: bit patterns, branch-free selection, polynomials, exact sums and products.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "../config.hpp"

@@ -83,13 +83,19 @@ LOCKSTEP_INLINE double tgamma(double x) { return __builtin_tgamma(x); }
 
 // The plain lgamma writes the sign of the gamma function to a global variable: a data race between threads.
 #if defined(__GLIBC__)
+namespace library {
+extern "C" {
+float lgammaf_r(float, int*) noexcept;
+double lgamma_r(double, int*) noexcept;
+}
+}  // namespace library
 LOCKSTEP_INLINE float lgamma(float x) {
   int sign = 0;
-  return ::lgammaf_r(x, &sign);
+  return library::lgammaf_r(x, &sign);
 }
 LOCKSTEP_INLINE double lgamma(double x) {
   int sign = 0;
-  return ::lgamma_r(x, &sign);
+  return library::lgamma_r(x, &sign);
 }
 #else
 LOCKSTEP_INLINE float lgamma(float x) { return __builtin_lgammaf(x); }
