@@ -191,11 +191,12 @@ class local_engine {
 
   typename local_mailbox<Compilation>::message next_message(std::string const& what, std::size_t peer, int tag) {
     local_mailbox<Compilation>& mine = group_->mail(rank_);
+    typename local_mailbox<Compilation>::message found;
     auto until = world().usual_patience();
     for (;;) {
       bool const left = world().has_left(group_->world_rank(peer));
       std::uint64_t const seen = mine.arrived();
-      if (typename local_mailbox<Compilation>::message found; mine.take(peer, tag, found)) return found;
+      if (mine.take(peer, tag, found)) return found;
       if (world().failed()) throw_failure(what);
       if (left) fail(what, text_of({"rank ", peer, " has returned without sending it"}));
       auto const changed = [&] {
