@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -27,10 +28,10 @@ class local_mailbox {
   /// Whether there was a message; `first` becomes the oldest.
   bool take(std::size_t sender, int tag, message& first) {
     std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      if (waiting_[i].sender != sender || waiting_[i].tag != tag) continue;
-      first = std::move(waiting_[i].content);
-      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
+      if (at->sender != sender || at->tag != tag) continue;
+      first = std::move(at->content);
+      waiting_.erase(at);
       return true;
     }
     return false;
@@ -47,7 +48,7 @@ class local_mailbox {
   };
 
   std::mutex mutex_;
-  std::vector<letter> waiting_;  // in the order they came; few, for ranks wait for each other
+  std::list<letter> waiting_;  // in the order they came, in which they are mostly taken too
   std::atomic<std::uint64_t> arrived_{0};
 };
 
