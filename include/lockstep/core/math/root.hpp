@@ -3,31 +3,30 @@
 
 #include "bits.hpp"
 
+#if !defined(__clang__) && !defined(__CUDACC__)
+// Declared as in <cmath>, whose special functions take a tenth of a second to compile; g++ knows them only out here.
+extern "C" {
+float sqrtf(float) noexcept;
+double sqrt(double) noexcept;
+}
+#endif
+
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace math::detail {
 
 // std::sqrt sets errno for negative arguments, so at default flags compilers keep the library call and do not
 // vectorize. The instruction alone is what is wanted: the call is made through a declaration that promises to have no
-// side effect. clang takes a redeclaration of its own in another namespace, g++ a pointer of an attributed type. (These
-// declarations stand for <cmath>, whose special functions alone take a tenth of a second to compile.)
-namespace library {
-extern "C" {
+// side effect. clang takes a redeclaration of its own in another namespace, g++ a pointer of an attributed type.
 #if defined(__clang__)
+namespace without_errno {
+extern "C" {
 __attribute__((const)) float sqrtf(float) noexcept;
 __attribute__((const)) double sqrt(double) noexcept;
-#elif !defined(__CUDACC__)
-float sqrtf(float) noexcept;
-double sqrt(double) noexcept;
-#endif
 }
-#if defined(__CUDACC__)  // which has <cmath> anyway, with overloads for devices
-using ::sqrt, ::sqrtf;
-#endif
-}  // namespace library
-#if defined(__clang__)
-LOCKSTEP_INLINE float sqrt(float x) { return library::sqrtf(x); }
-LOCKSTEP_INLINE double sqrt(double x) { return library::sqrt(x); }
+}  // namespace without_errno
+LOCKSTEP_INLINE float sqrt(float x) { return without_errno::sqrtf(x); }
+LOCKSTEP_INLINE double sqrt(double x) { return without_errno::sqrt(x); }
 #else
 #if defined(__CUDACC__)  // nvcc's front end says that the attribute does not apply, and hands it on to g++
 #pragma nv_diagnostic push
@@ -38,9 +37,9 @@ typedef double (*double_function_without_errno)(double) __attribute__((const));
 #if defined(__CUDACC__)
 #pragma nv_diagnostic pop
 #endif
-LOCKSTEP_INLINE float sqrt(float x) { return float_function_without_errno(&library::sqrtf)(x); }
+LOCKSTEP_INLINE float sqrt(float x) { return float_function_without_errno(&::sqrtf)(x); }
 LOCKSTEP_INLINE double sqrt(double x) {
-  return double_function_without_errno(static_cast<double (*)(double)>(&library::sqrt))(x);
+  return double_function_without_errno(static_cast<double (*)(double)>(&::sqrt))(x);
 }
 #endif
 
