@@ -5,6 +5,7 @@
 #include <lockstep/lockstep.hpp>
 
 #include "support/devices.hpp"
+#include "support/reporter.hpp"
 #include "support/values.hpp"
 
 namespace ls = lockstep;
@@ -12,25 +13,14 @@ namespace ls = lockstep;
 namespace cuda_device_tests {
 
 /// Waits for every GPU after the last test, so that what is still waiting to be freed then doesn't look like a leak.
-struct settle : doctest::IReporter {
-  explicit settle(doctest::ContextOptions const&) {}
-  void report_query(doctest::QueryData const&) override {}
-  void test_run_start() override {}
+struct settle : ls::test::silent_reporter {
+  using silent_reporter::silent_reporter;
   void test_run_end(doctest::TestRunStats const&) override {
     int gpus = 0;
     if (cudaGetDeviceCount(&gpus) != cudaSuccess) return;  // no GPU: nothing to wait for
     for (int gpu = 0; gpu < gpus; ++gpu)
       if (cudaSetDevice(gpu) == cudaSuccess) cudaDeviceSynchronize();
   }
-  void test_case_start(doctest::TestCaseData const&) override {}
-  void test_case_reenter(doctest::TestCaseData const&) override {}
-  void test_case_end(doctest::CurrentTestCaseStats const&) override {}
-  void test_case_exception(doctest::TestCaseException const&) override {}
-  void subcase_start(doctest::SubcaseSignature const&) override {}
-  void subcase_end() override {}
-  void log_assert(doctest::AssertData const&) override {}
-  void log_message(doctest::MessageData const&) override {}
-  void test_case_skipped(doctest::TestCaseData const&) override {}
 };
 
 REGISTER_LISTENER("settle", 1, settle);

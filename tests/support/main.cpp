@@ -4,25 +4,16 @@
 
 #include <iostream>
 
+#include "reporter.hpp"
+
 namespace {
 
 unsigned tests_run = 0;
 
 /// Counts the test cases that a run executes; reports nothing itself.
-struct counter : doctest::IReporter {
-  explicit counter(doctest::ContextOptions const&) {}
-  void report_query(doctest::QueryData const&) override {}
-  void test_run_start() override {}
+struct counter : lockstep::test::silent_reporter {
+  using silent_reporter::silent_reporter;
   void test_run_end(doctest::TestRunStats const& stats) override { tests_run = stats.numTestCasesPassingFilters; }
-  void test_case_start(doctest::TestCaseData const&) override {}
-  void test_case_reenter(doctest::TestCaseData const&) override {}
-  void test_case_end(doctest::CurrentTestCaseStats const&) override {}
-  void test_case_exception(doctest::TestCaseException const&) override {}
-  void subcase_start(doctest::SubcaseSignature const&) override {}
-  void subcase_end() override {}
-  void log_assert(doctest::AssertData const&) override {}
-  void log_message(doctest::MessageData const&) override {}
-  void test_case_skipped(doctest::TestCaseData const&) override {}
 };
 
 }  // namespace

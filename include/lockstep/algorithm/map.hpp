@@ -59,9 +59,8 @@ void evaluate_into(device const& where, E const& e, view<T, Rank> const& target,
 
 template <node E>
 device device_or_default(E const& e) {
-  leaf_survey survey;
-  e.visit(survey);
-  return survey.first ? *survey.first : default_device();
+  device const found = device_of(e);
+  return found.valid() ? found : default_device();
 }
 
 /// A new array on a device that holds the expression's values.

@@ -1,8 +1,6 @@
-// scan on CPU threads: blocks are scanned on their own, chained by their
-// prefixes in order, and finished while they are still in the cache, so that
-// memory is read and written once on any number of threads. The order of
-// combination is fixed by blocks counted from the first element, so the bits do
-// not depend on the number of threads.
+// scan on CPU threads: blocks are scanned on their own, chained by their prefixes in order, and finished while they are
+// still in the cache, so that memory is read and written once on any number of threads. The order of combination is
+// fixed by blocks counted from the first element, so the bits do not depend on the number of threads.
 #pragma once
 
 #include "../../algorithm/scan_rule.hpp"
@@ -15,8 +13,7 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// Scans count > 0 values in place, inclusively, after an optional carry;
-/// returns the last value.
+/// Scans count > 0 values in place, inclusively, after an optional carry; returns the last value.
 template <class T, class Op>
 T scan_values(T* values, index count, Op const& op, T const* carry) {
   T last = carry ? static_cast<T>(op(*carry, values[0])) : values[0];
@@ -25,8 +22,7 @@ T scan_values(T* values, index count, Op const& op, T const* carry) {
   return last;
 }
 
-/// out[i] = prefix op local[i] for i in [0, count), or without a prefix out[i]
-/// = local[i].
+/// out[i] = prefix op local[i] for i in [0, count), or without a prefix out[i] = local[i].
 template <class T, class Op>
 void apply_prefix(T const* local, index count, Op const& op, T const* prefix, T* out) {
   if (prefix) {
@@ -103,11 +99,9 @@ class scanner {
     return nullptr;
   }
 
-  // Sums. A block is summed before it is scanned, so that the next block's
-  // prefix is known early and nobody waits long. Where the operand lies in
-  // memory, the block to come is summed while this one is scanned, which brings
-  // it into the L2 cache meanwhile. Integers wrap around, as partial sums may
-  // where running sums don't.
+  // Sums. A block is summed before it is scanned, so that the next block's prefix is known early and nobody waits long.
+  // Where the operand lies in memory, the block to come is summed while this one is scanned, which brings it into the
+  // L2 cache meanwhile. Integers wrap around, as partial sums may where running sums don't.
   void add_up(std::unique_ptr<T[]>& space) {
     using number = typename wrapping<T>::type;
     using sums = sum_scan<number>;
@@ -119,10 +113,11 @@ class scanner {
       range const all = elements(block);
       auto const* values = reinterpret_cast<number const*>(memory ? memory + all.first : evaluate(all, space));
       auto* const out = reinterpret_cast<number*>(target_ + all.first);
-      if (!summed) sum = sums::total(values, all.size());
+      bool const last = block + 1 == blocks_;  // nobody asks for its sum
+      if (!summed && !last) sum = sums::total(values, all.size());
       if (!chain_.wait(block, prefix)) return;
       auto const before = has_prefix(block) ? static_cast<number>(prefix) : number(0);
-      chain_.publish(block + 1, static_cast<T>(before + sum));
+      if (!last) chain_.publish(block + 1, static_cast<T>(before + sum));
       block = chain_.claim();
       summed = memory && elements(block).size() == scan_block;
       auto const* next = summed ? reinterpret_cast<number const*>(memory + elements(block).first) : nullptr;
@@ -137,9 +132,8 @@ class scanner {
     return values;
   }
 
-  // Any operator: with a known prefix each piece is read, scanned and written
-  // while it is in the L1 cache; otherwise the block is scanned into a space in
-  // the L2 cache, and finished from there when its prefix has come.
+  // Any operator: with a known prefix each piece is read, scanned and written while it is in the L1 cache; otherwise
+  // the block is scanned into a space in the L2 cache, and finished from there when its prefix has come.
   bool combine(index block, std::unique_ptr<T[]>& space) {
     range const all = elements(block);
     bool const known = chain_.ready(block);
@@ -163,8 +157,7 @@ class scanner {
     return true;
   }
 
-  /// Writes [at, at + count) from the block's own scan; an exclusive scan takes
-  /// each value from one place before.
+  /// Writes [at, at + count) from the block's own scan; an exclusive scan takes each value from one place before.
   void write(T const* local, index at, index count, bool first_of_block, index block, T const& prefix) const {
     T const* const p = has_prefix(block) ? &prefix : nullptr;
     local_values<T, buffer_length> buffer;
@@ -186,14 +179,12 @@ class scanner {
   prefix_chain<T> chain_;
 };
 
-/// Scans the values of an evaluator of one axis, at least one, into dense
-/// memory.
+/// Scans the values of an evaluator of one axis, at least one, into dense memory.
 template <class T, class Op, class Evaluator>
 void scan(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target,
           bool past_caches) {
-  bool const alone = target.extents[0] <= serial_below || where.threads() == 1;
   scanner<T, Op, Evaluator> running(rule, evaluator, target, past_caches);
-  if (alone)
+  if (target.extents[0] <= serial_below || where.threads() == 1)
     running.work();
   else
     where.run(static_cast<index>(where.threads()), [&](index) { running.work(); });

@@ -23,9 +23,8 @@ inline constexpr bool scans_in_registers = std::is_same_v<Op, plus> &&
 template <class T, class Lanes = std::make_index_sequence<vector_bytes / sizeof(T)>>
 struct sum_scan;
 
-/// Values are scanned in groups of one vector per lane of a part, a part being
-/// 16 bytes, within which shuffles are cheap: each part on its own, then the
-/// totals of all parts of the group, which lie in one vector, then both are
+/// Values are scanned in groups of one vector per lane of a part, a part being 16 bytes, within which shuffles are
+/// cheap: each part on its own, then the totals of all parts of the group, which lie in one vector, then both are
 /// added.
 template <class T, std::size_t... L>
 struct sum_scan<T, std::index_sequence<L...>> {
@@ -45,10 +44,8 @@ struct sum_scan<T, std::index_sequence<L...>> {
     return sum;
   }
 
-  /// out[i] = prefix + (in[0] + ... + in[i]), or up to in[i - 1] when
-  /// exclusive. `in` may be `out`; `past_caches` needs `out` aligned to 32
-  /// bytes. With `next`, returns total(next, count) of as many values, read
-  /// meanwhile.
+  /// out[i] = prefix + (in[0] + ... + in[i]), or up to in[i - 1] when exclusive. `in` may be `out`; `past_caches` needs
+  /// `out` aligned to 32 bytes. With `next`, returns total(next, count) of as many values, read meanwhile.
   template <bool Inclusive>
   static T scan(T const* in, T* out, index count, T prefix, bool past_caches, T const* next) {
     if (next)
@@ -75,8 +72,7 @@ struct sum_scan<T, std::index_sequence<L...>> {
   /// Lanes I of a and, counted from `width`, of b.
   template <int... I>
   static vector pick(vector a, vector b) {
-#if defined(__CUDACC__)  // whose front end loses the pack among the builtin's
-                         // arguments
+#if defined(__CUDACC__)  // whose front end loses the pack among the builtin's arguments
     constexpr int from[] = {I...};
     vector picked = {};
     for (int l = 0; l < width; ++l) picked[l] = from[l] < width ? a[from[l]] : b[from[l] - width];
@@ -116,8 +112,7 @@ struct sum_scan<T, std::index_sequence<L...>> {
     else
       return v;
   }
-  /// The last lanes of the parts of each vector, in one vector: lane k belongs
-  /// to v[k].
+  /// The last lanes of the parts of each vector, in one vector: lane k belongs to v[k].
   static vector last_lanes(vector const* v) {
     constexpr int last = part - 1;
     if constexpr (part == 2) {
@@ -129,8 +124,7 @@ struct sum_scan<T, std::index_sequence<L...>> {
     }
   }
 
-  /// A group whose parts are scanned: what lies before each of them (in lane k
-  /// for v[k]), and the sum of all.
+  /// A group whose parts are scanned: what lies before each of them (in lane k for v[k]), and the sum of all.
   struct scanned {
     vector v[part], before, sum;
 
@@ -167,8 +161,7 @@ struct sum_scan<T, std::index_sequence<L...>> {
     }
   };
 
-  /// Starts to bring the group that will be read soon into the L2 cache. It may
-  /// lie after the end: nothing is read.
+  /// Starts to bring the group that will be read soon into the L2 cache. It may lie after the end: nothing is read.
   [[gnu::always_inline]] static void fetch_ahead_of(T const* group_begin) {
     auto const address = reinterpret_cast<std::uintptr_t>(group_begin) + fetch_ahead_bytes;
     for (std::size_t byte = 0; byte < group * sizeof(T); byte += 64)
