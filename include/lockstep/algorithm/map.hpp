@@ -20,6 +20,12 @@ inline namespace LOCKSTEP_COMPILER {
                               "arrays to a CPU device with array::to(device)"}));
 }
 
+/// Thrown by algorithms that run on CPU devices only, so far.
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cpu(char const* algorithm, device const& where) {
+  throw device_error(text_of({algorithm, ": found an expression on ", where.name(),
+                              ", expected one on a CPU device; copy the arrays there with array::to(device)"}));
+}
+
 /// Nodes that write their own result in one pass of their own, instead of being read element by element.
 template <class E>
 concept writes_itself = requires(E const& e, lowering& context, view<value_t<E>, rank_v<E>> const& target) {

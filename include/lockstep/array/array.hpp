@@ -69,6 +69,12 @@ class array {
   array(lockstep::device const& where, std::initializer_list<T> host) requires(Rank == 1 && !std::is_integral_v<T>)
       : array(where, lockstep::shape<1>(host.size()), std::span<T const>(host.begin(), host.size())) {}
 
+  /// Elements that lie in memory already, row-major from its beginning. Throws shape_error when it is too small.
+  array(std::shared_ptr<lockstep::storage> memory, lockstep::shape<Rank> const& extents)
+      : extents_(extents), storage_(std::move(memory)) {
+    if (storage_->bytes / sizeof(T) < element_count(extents)) throw_memory_too_small(storage_->bytes, extents);
+  }
+
   /// Evaluates an expression into a new array on the expression's device.
   template <class E, class Compilation = compilation>
   requires is_source_of<E, T, Rank>::value array(E const& expression) { assign_expression(*this, expression); }
@@ -206,6 +212,11 @@ class array {
       if (__builtin_mul_overflow(count, static_cast<std::size_t>(extents[axis]), &count))
         throw_too_many(extents.extents, Rank);
     return count;
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] static void throw_memory_too_small(std::size_t bytes,
+                                                                            lockstep::shape<Rank> const& extents) {
+    throw shape_error(text_of({"array: found ", bytes, " bytes of memory, expected at least ",
+                               element_count(extents) * sizeof(T), " for the shape ", to_string(extents)}));
   }
   device_state& state() const { return storage_->where.state(); }
   void copy_elements(array const& other) {
