@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "paired.hpp"
@@ -50,7 +51,11 @@ inline void compare(task const& what, std::function<void()> ours, std::vector<co
   int const rounds = std::clamp(static_cast<int>(budget / round), 3, 51);
   std::vector<std::vector<double>> times(all.size());
   for (int r = 0; r < rounds; ++r)
-    for (std::size_t i = 0; i < all.size(); ++i) times[i].push_back(seconds(all[i].run, repeats[i]));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the last one's threads may still spin
+      all[i].run();
+      times[i].push_back(seconds(all[i].run, repeats[i]));
+    }
   std::vector<double> medians;
   for (auto const& each : times) medians.push_back(median(each));
 

@@ -65,6 +65,13 @@ struct elementwise_evaluator {
   LOCKSTEP_INLINE bool unit() const { return unit(positions{}); }
   LOCKSTEP_INLINE interval interior(index n) const { return interior(n, positions{}); }
   LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return row(c, positions{}); }
+  template <class Space>
+  auto staged_row(coordinates<R> const& c, index begin, index end, Space& space) const {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return make_row(lockstep::staged_row(get<I>(operands), c, begin, end, modify<I>(space.operands))...);
+    }
+    (positions{});
+  }
 
  private:
   template <std::size_t... I>
@@ -83,8 +90,19 @@ struct elementwise_evaluator {
   }
   template <std::size_t... I>
   LOCKSTEP_INLINE auto row(coordinates<R> const& c, std::index_sequence<I...>) const {
-    return elementwise_row<F, decltype(get<I>(operands).row(c))...>{function, make_slots(get<I>(operands).row(c)...)};
+    return make_row(get<I>(operands).row(c)...);
   }
+  template <class... Rows>
+  LOCKSTEP_INLINE elementwise_row<F, Rows...> make_row(Rows... rows) const {
+    return {function, make_slots(rows...)};
+  }
+};
+
+template <std::size_t R, class F, class... Evaluators>
+inline constexpr bool is_staged<elementwise_evaluator<R, F, Evaluators...>> = (is_staged<Evaluators> || ...);
+template <std::size_t R, class F, class... Evaluators>
+struct stage_space<elementwise_evaluator<R, F, Evaluators...>> {
+  slots<stage_space<Evaluators>...> operands;
 };
 
 template <class E>
@@ -115,6 +133,8 @@ struct [[nodiscard]] elementwise
     : node_base<elementwise<F, Es...>, std::remove_cvref_t<std::invoke_result_t<F const&, value_t<Es>...>>,
                 std::max({rank_v<Es>...})> {
   static constexpr std::size_t Rank = std::max({rank_v<Es>...});
+  /// Operands that are computed tile by tile and can be followed by element-wise work on each tile.
+  static constexpr int tile_sources = (0 + ... + Es::tile_sources);
 
   [[no_unique_address]] F function;
   slots<Es...> operands;
@@ -145,6 +165,9 @@ struct [[nodiscard]] elementwise
     append_text(text, {")"});
   }
 
+  /// The only such operand: its tiles are computed where the tree is written to, and finished there.
+  auto const& tile_source() const requires(tile_sources == 1) { return tile_source(positions{}); }
+
   bool is_flat(lockstep::shape<Rank> const& target) const requires(can_flatten<Es>&&...) {
     return is_flat(target, positions{});
   }
@@ -164,6 +187,14 @@ struct [[nodiscard]] elementwise
     bool const good = (broadcast_into(extents, get<I>(operands).shape()) && ...);
     if constexpr (with_axes > 1)  // otherwise every shape is good
       if (!good) throw_mismatch(*this, {extents_of(get<I>(operands).shape())...});
+  }
+  template <std::size_t I, std::size_t... Rest>
+  auto const& tile_source(std::index_sequence<I, Rest...>) const {
+    auto const& operand = get<I>(operands);
+    if constexpr (std::remove_cvref_t<decltype(operand)>::tile_sources == 1)
+      return operand.tile_source();
+    else
+      return tile_source(std::index_sequence<Rest...>{});
   }
   template <class Visitor, std::size_t... I>
   void visit(Visitor&& visitor, bool pointwise, std::index_sequence<I...>) const {

@@ -31,6 +31,11 @@ struct leaf_info {
 struct lowering {
   device const& where;
   std::vector<std::shared_ptr<storage>> temporaries;
+  // A node whose values are being computed, tile by tile, in the memory that the whole tree is written to (see
+  // elementwise::tile_source), and that memory.
+  void const* produced = nullptr;
+  void const* product_data = nullptr;
+  index const* product_strides = nullptr;
 };
 
 struct node_tag {};
@@ -88,6 +93,7 @@ template <class Derived, class T, std::size_t Rank>
 struct node_members : node_tag {
   using value_type = T;
   static constexpr std::size_t rank = Rank;
+  static constexpr int tile_sources = 0;  ///< see elementwise::tile_source
 
   std::size_t size() const { return self().shape().size(); }
   /// The values in row-major order, computed now.
@@ -132,11 +138,15 @@ constexpr bool broadcast_into(shape<R>& into, shape<A> const& other) {
   return true;
 }
 
-/// Visits a node that is computed by a pass of its own. Visitors that want to know have begin_pass and end_pass.
+/// Visits a node that is computed by a pass of its own. Visitors that want to know have begin_pass and end_pass, and
+/// `within_pass`, the node that belongs to the pass around it.
 template <class Visitor, class E>
 void visit_pass(Visitor& visitor, E const& e, bool pointwise) {
   constexpr bool counts = requires { visitor.end_pass(); };
-  if constexpr (counts) visitor.begin_pass(e);
+  if constexpr (counts) {
+    if (visitor.within_pass == &e) return e.operand.visit(visitor, pointwise);
+    visitor.begin_pass(e);
+  }
   e.operand.visit(visitor, pointwise);
   if constexpr (counts) visitor.end_pass();
 }

@@ -83,13 +83,18 @@ class reader {
     } else {
       index const a = std::clamp(interior_.begin, begin, end), b = std::clamp(interior_.end, a, end);
       read_slowly(c, begin, a, out);
-      if (a < b) copy_row(evaluator_.row(c), a, b, out + (a - begin));
+      if constexpr (is_staged<Evaluator>)
+        copy_staged(c, a, b, out + (a - begin));
+      else if (a < b)
+        copy_row(evaluator_.row(c), a, b, out + (a - begin));
       read_slowly(c, b, end, out + (b - begin));
     }
   }
 
   /// True when one row holds everything and row(c) is right all along it.
-  bool one_fast_row() const { return R == 1 && interior_.begin <= 0 && interior_.end >= columns_ && columns_ > 0; }
+  bool one_fast_row() const {
+    return R == 1 && !is_staged<Evaluator> && interior_.begin <= 0 && interior_.end >= columns_ && columns_ > 0;
+  }
   auto fast_row() const { return evaluator_.row(coordinates<R>{}); }
 
  private:
@@ -98,6 +103,14 @@ class reader {
     for (index j = begin; j < end; ++j) {
       c[R - 1] = j;
       out[j - begin] = static_cast<T>(evaluator_.at(c));
+    }
+  }
+  template <class T>
+  void copy_staged(coordinates<R> const& c, index begin, index end, T* out) const {
+    stage_space<Evaluator> space;
+    for (index at = begin; at < end; at += stage_length) {
+      index const stop = std::min(end, at + stage_length);
+      copy_row(staged_row(evaluator_, c, at, stop, space), at, stop, out + (at - begin));
     }
   }
   template <class Row, class T>

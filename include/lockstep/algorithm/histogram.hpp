@@ -1,0 +1,221 @@
+// histogram and bincount: how many values of any expression fall into each bin.
+#pragma once
+
+#include "../backend/cpu/histogram.hpp"
+#include "reduce.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// Bins of equal width over [low, high]; the last includes its upper edge. The bin of v is the whole part of
+/// (v - low) * per_unit in double; floats are first tried in their own arithmetic, on twice as many lanes, and again in
+/// double where a value of a group lies so close to an edge that the two could differ.
+template <class V>
+struct even_bins {
+  using value_type = V;
+  using bin = std::int32_t;
+  double low, high, per_unit;
+  std::int32_t bins;
+
+  bin const* find(V const* values, index n, bin* found) const {
+    constexpr index group = 64;
+    if constexpr (std::is_same_v<V, float>) {
+      for (index i = 0; i < n; i += group) {
+        index const count = n - i < group ? n - i : group;
+        if (!find_quickly(values + i, count, found + i)) find_exactly(values + i, count, found + i);
+      }
+    } else {
+      find_exactly(values, n, found);
+    }
+    return found;
+  }
+
+ private:
+  void find_exactly(V const* values, index n, bin* found) const {
+    double const last = bins - 1;
+    LOCKSTEP_INDEPENDENT
+    for (index i = 0; i < n; ++i) {
+      auto const v = static_cast<double>(values[i]);
+      double const at = (v - low) * per_unit;
+      double const inside = at < last ? at : last;  // the upper edge, and what rounding moves there
+      found[i] = static_cast<bin>(((v >= low) & (v <= high)) ? inside : static_cast<double>(bins));
+    }
+  }
+  /// False when a value may be in another bin: float arithmetic is off by less than bins * 2^-22 bins.
+  bool find_quickly(float const* values, index n, bin* found) const {
+    float const from = static_cast<float>(low), scale = static_cast<float>(per_unit);
+    float const outside = static_cast<float>(bins) + 0.5f, sure = 0.5f - outside * 0x1p-22f;
+    if (!(sure > 0.25f)) return false;
+    int unsure = 0;
+    LOCKSTEP_INDEPENDENT
+    for (index i = 0; i < n; ++i) {
+      float const at = (values[i] - from) * scale;  // its sign is exact
+      float const below = at < outside ? at : outside;
+      float const place = at >= 0 ? below : outside;
+      bin const whole = static_cast<bin>(place);
+      float const off = place - static_cast<float>(whole) - 0.5f;
+      unsure |= (off > sure) | ((off < -sure) & (whole > 0));
+      found[i] = whole;
+    }
+    return unsure == 0;
+  }
+};
+
+/// Values of 8 bits are counted as they are; their bins are added up afterwards.
+template <class V>
+struct byte_bins {
+  using value_type = V;
+  using bin = unsigned char;
+  bin const* find(V const* values, index, bin*) const { return reinterpret_cast<bin const*>(values); }
+};
+
+/// Bins between ascending edges; the last includes its upper edge. All values of a buffer take each step of their
+/// binary search together, so that none waits for its own.
+template <class V>
+struct edge_bins {
+  using value_type = V;
+  using bin = std::int32_t;
+  V const* edges;  ///< 2 * first_step of them, the last one repeated
+  V low, high;
+  std::int32_t bins;
+  std::int32_t first_step;  ///< a power of two above bins / 2
+
+  bin const* find(V const* values, index n, bin* found) const {
+    for (index i = 0; i < n; ++i) found[i] = 0;
+    for (bin step = first_step; step > 0; step /= 2)
+      for (index i = 0; i < n; ++i) {
+        bin const next = found[i] + step;
+        found[i] += step & -static_cast<bin>(edges[next] <= values[i]);
+      }
+    for (index i = 0; i < n; ++i) {
+      bin const at = found[i] < bins ? found[i] : bins - 1;
+      found[i] = ((values[i] >= low) & (values[i] <= high)) ? at : bins;
+    }
+    return found;
+  }
+};
+
+/// Integers that number their bins themselves; negative ones and those from `bins` on are remembered.
+template <class V>
+struct own_bins {
+  using value_type = V;
+  using bin = index;
+  index bins;
+
+  bin const* find(V const* values, index n, bin* found) const {
+    for (index i = 0; i < n; ++i) {
+      auto const v = static_cast<std::uint64_t>(values[i]);
+      found[i] = v < static_cast<std::uint64_t>(bins) ? static_cast<index>(v) : bins;
+    }
+    return found;
+  }
+};
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_bad_bins(char const* what, index found) {
+  throw error(text_of({what, ": found ", found, " bins, expected from 1 to ", (index{1} << 31) - 2}));
+}
+inline void require_bins(char const* what, index bins) {
+  if (bins < 1 || bins > (index{1} << 31) - 2) throw_bad_bins(what, bins);
+}
+
+/// Counts on a CPU device, in new memory.
+template <node E, class Rule>
+array<index> count_bins(char const* what, E const& e, Rule const& rule, index bins) {
+  device const where = device_or_default(e);
+  require_device(e, where);
+  if (!where.is_cpu()) throw_needs_cpu(what, where);
+  array<index> counts(where, shape<1>(bins));
+  counts = index{0};
+  lowering context{where, {}};
+  if (e.size() > 0) cpu::histogram(where, e.shape(), e.lower(context, e.shape()), rule, bins, counts.data());
+  return counts;
+}
+
+/// Counts of raw bytes as counts of even bins.
+template <class V>
+array<index> gather_byte_counts(array<index> const& raw, even_bins<V> const& rule) {
+  array<index> counts(raw.device(), shape<1>(static_cast<index>(rule.bins)));
+  counts = index{0};
+  for (int byte = 0; byte < 256; ++byte) {
+    auto const pattern = static_cast<unsigned char>(byte);
+    V value;
+    std::memcpy(&value, &pattern, 1);
+    std::int32_t bin;
+    rule.find(&value, 1, &bin);
+    if (bin < rule.bins) counts.data()[bin] += raw.data()[byte];
+  }
+  return counts;
+}
+
+/// Counts of the values in `bins` bins of equal width between low and high; the last bin includes `high`. What lies
+/// outside, and NaN, is not counted. Runs at once, one pass over memory. Throws error when the range is empty or not
+/// finite or there is no bin.
+template <expression E>
+requires std::is_arithmetic_v<value_t<E>> array<index> histogram(E const& expression, index bins,
+                                                                 std::type_identity_t<value_t<E>> low,
+                                                                 std::type_identity_t<value_t<E>> high) {
+  using V = value_t<E>;
+  require_bins("histogram", bins);
+  auto const from = static_cast<double>(low), to = static_cast<double>(high);
+  if (!(from < to) || !((to - from) - (to - from) == 0)) {
+    std::string text = "histogram: found the range from ";
+    append_number(text, from);
+    text += " to ";
+    append_number(text, to);
+    throw error(text + ", expected a low end below a finite high end");
+  }
+  even_bins<V> const rule{from, to, static_cast<double>(bins) / (to - from), static_cast<std::int32_t>(bins)};
+  if constexpr (sizeof(V) == 1)
+    return gather_byte_counts(count_bins("histogram", borrow_node(expression), byte_bins<V>{}, 256), rule);
+  else
+    return count_bins("histogram", borrow_node(expression), rule, bins);
+}
+
+/// The same between edges of the user's own, ascending: bin k counts edges[k] <= v < edges[k + 1], the last one also
+/// its upper edge. Throws error when there are fewer than two edges or they do not ascend.
+template <expression E>
+requires std::is_arithmetic_v<value_t<E>> array<index> histogram(
+    E const& expression, std::vector<std::type_identity_t<value_t<E>>> const& edges) {
+  auto const bins = static_cast<index>(edges.size()) - 1;
+  if (bins < 1) throw error(text_of({"histogram: found ", edges.size(), " edges, expected at least 2"}));
+  require_bins("histogram", bins);
+  for (std::size_t k = 1; k < edges.size(); ++k)
+    if (!(edges[k - 1] < edges[k]))
+      throw error(text_of({"histogram: found edge ", k, " not above the one before it, expected ascending edges"}));
+  std::int32_t step = 1;
+  while (2 * index{step} <= bins) step *= 2;
+  std::vector<std::type_identity_t<value_t<E>>> padded(edges);
+  padded.resize(2 * static_cast<std::size_t>(step), edges.back());
+  edge_bins<value_t<E>> const rule{padded.data(), edges.front(), edges.back(), static_cast<std::int32_t>(bins), step};
+  return count_bins("histogram", borrow_node(expression), rule, bins);
+}
+
+/// How often each of 0, 1, 2, ... occurs among integers that are not negative: up to the largest, and at least
+/// `at_least` counts. Two passes over memory, the first for the largest. Throws error for a negative value.
+template <expression E>
+requires(std::is_integral_v<value_t<E>> &&
+         !std::is_same_v<value_t<E>, bool>) array<index> bincount(E const& expression, index at_least = 0) {
+  using V = value_t<E>;
+  auto const& e = borrow_node(expression);
+  device const where = device_or_default(e);
+  require_device(e, where);
+  if (!where.is_cpu()) throw_needs_cpu("bincount", where);
+  index bins = at_least;
+  if (e.size() > 0) {
+    auto const [low, high] = evaluate(min(e), max(e));
+    V const least = low, most = high;
+    if (std::is_signed_v<V> && least < V(0))
+      throw error(text_of({"bincount: found the value ", static_cast<index>(least), ", expected none below 0"}));
+    if (static_cast<std::uint64_t>(most) >= (std::uint64_t{1} << 31) - 2)
+      throw error(
+          text_of({"bincount: found the value ", static_cast<std::uint64_t>(most),
+                   ", expected values below 2^31 - 2; count sparse values with sorted() and unique_with_counts()"}));
+    bins = std::max(bins, static_cast<index>(most) + 1);
+  }
+  if (bins == 0) return array<index>(where, shape<1>(0));
+  require_bins("bincount", bins);
+  return count_bins("bincount", e, own_bins<V>{bins}, bins);
+}
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

@@ -1,0 +1,158 @@
+// scatter on CPU threads. Where an index may come twice, elements are first sorted into ranges of the target, keeping
+// their order, and each range is then written by one thread: the result is that of a serial loop, bit for bit.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "../../array/storage.hpp"
+#include "../../array/view.hpp"
+#include "local_values.hpp"
+#include "rows.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// Elements of the input sorted into ranges at a time by one thread.
+inline constexpr index scatter_block = 65536;
+
+/// Fewer elements are scattered one after the other: sorting them first would cost more than threads bring.
+inline constexpr index serial_scatter_below = index{1} << 18;
+
+/// True when an index lies outside of [0, extent): `bad` becomes one of those.
+template <class Evaluator, std::size_t R>
+bool find_bad_index(device const& where, reader<Evaluator, R> const& indices, index total, index extent, index& bad) {
+  std::atomic<index> found_bad{0};
+  std::atomic<bool> any{false};
+  parallel_ranges(where, total, buffer_length, serial_below, [&](index first, index last) {
+    local_values<index, buffer_length> buffer;
+    for (index at = first; at < last; at += buffer_length) {
+      index const n = std::min(buffer_length, last - at);
+      index const* const found = buffer.data();
+      indices.read(at, at + n, buffer.data());
+      index outside = 0;  // its sign
+      for (index i = 0; i < n; ++i) outside |= found[i] | (extent - 1 - found[i]);
+      for (index i = 0; outside < 0 && i < n; ++i)
+        if (found[i] < 0 || found[i] >= extent) {
+          found_bad = found[i];
+          any = true;
+        }
+    }
+  });
+  bad = found_bad;
+  return any;
+}
+
+/// Calls f(indices, values, n) for the elements [first, last), a buffer at a time.
+template <class Values, class Indices, std::size_t R, class F>
+void for_each_buffer(reader<Values, R> const& values, reader<Indices, R> const& indices, index first, index last,
+                     F&& f) {
+  using T = std::remove_cvref_t<decltype(std::declval<Values const&>().at(coordinates<R>{}))>;
+  local_values<T, buffer_length> value;
+  local_values<index, buffer_length> place;
+  for (index at = first; at < last; at += buffer_length) {
+    index const n = std::min(buffer_length, last - at);
+    indices.read(at, at + n, place.data());
+    values.read(at, at + n, value.data());
+    f(place.data(), value.data(), n);
+  }
+}
+
+/// One scatter whose elements are sorted into ranges of the target.
+template <class T, class V, class Values, class Indices, std::size_t R, class Combine>
+class range_scatter {
+ public:
+  range_scatter(device const& where, T* target, index extent, reader<Values, R> const& values,
+                reader<Indices, R> const& indices, index total, Combine const& combine)
+      : where_(where), target_(target), values_(values), indices_(indices), total_(total), combine_(combine) {
+    while ((extent - 1) >> shift_ >= ranges) ++shift_;
+    blocks_ = (total + scatter_block - 1) / scatter_block;
+    first_.reset(new index[static_cast<std::size_t>(ranges * blocks_)]);
+  }
+
+  void run() {
+    count();
+    auto const places = make_storage(where_, static_cast<std::size_t>(total_), sizeof(std::uint32_t));
+    auto const values = make_storage(where_, static_cast<std::size_t>(total_), sizeof(V));
+    auto* const place = static_cast<std::uint32_t*>(places->data);
+    auto* const value = static_cast<V*>(values->data);
+    sort(place, value);
+    where_.run(ranges, [&](index range) {
+      T* const target = target_ + (range << shift_);
+      index const last = range + 1 < ranges ? begin_of(range + 1) : total_;
+      for (index i = begin_of(range); i < last; ++i) combine_(target[place[i]], value[i]);
+    });
+  }
+
+ private:
+  static constexpr index ranges = 64;
+
+  // Where the elements of a range begin, once sorted, and of a block within it.
+  index begin_of(index range) { return first_[range * blocks_]; }
+
+  void count() {
+    where_.run(blocks_, [&](index block) {
+      index counts[ranges] = {};
+      local_values<index, buffer_length> place;
+      index const last = std::min(total_, (block + 1) * scatter_block);
+      for (index at = block * scatter_block; at < last; at += buffer_length) {
+        index const n = std::min(buffer_length, last - at);
+        indices_.read(at, at + n, place.data());
+        for (index i = 0; i < n; ++i) ++counts[place.data()[i] >> shift_];
+      }
+      for (index range = 0; range < ranges; ++range) first_[range * blocks_ + block] = counts[range];
+    });
+    index before = 0;
+    for (index i = 0; i < ranges * blocks_; ++i) {
+      index const here = first_[i];
+      first_[i] = before;
+      before += here;
+    }
+  }
+  void sort(std::uint32_t* sorted_places, V* sorted_values) {
+    where_.run(blocks_, [&](index block) {
+      index next[ranges];
+      index const within = (index{1} << shift_) - 1;
+      for (index range = 0; range < ranges; ++range) next[range] = first_[range * blocks_ + block];
+      for_each_buffer(values_, indices_, block * scatter_block, std::min(total_, (block + 1) * scatter_block),
+                      [&](index const* place, V const* value, index n) {
+                        for (index i = 0; i < n; ++i) {
+                          index const to = next[place[i] >> shift_]++;
+                          sorted_places[to] = static_cast<std::uint32_t>(place[i] & within);
+                          sorted_values[to] = value[i];
+                        }
+                      });
+    });
+  }
+
+  device const& where_;
+  T* target_;
+  reader<Values, R> const& values_;
+  reader<Indices, R> const& indices_;
+  index total_, blocks_ = 0;
+  int shift_ = 0;
+  Combine const& combine_;
+  std::unique_ptr<index[]> first_;
+};
+
+/// combine(target[indices[i]], values[i]) for every i in order; `distinct` promises that no index comes twice. Every
+/// index is good.
+template <class T, class Values, class Indices, std::size_t R, class Combine>
+void scatter(device const& where, T* target, index extent, shape<R> const& extents, reader<Values, R> const& values,
+             reader<Indices, R> const& indices, Combine const& combine, bool distinct) {
+  auto const total = static_cast<index>(extents.size());
+  using V = std::remove_cvref_t<decltype(std::declval<Values const&>().at(coordinates<R>{}))>;
+  if (!distinct && total > serial_scatter_below && where.threads() > 1 && extent < index{1} << 32)
+    return range_scatter<T, V, Values, Indices, R, Combine>(where, target, extent, values, indices, total, combine)
+        .run();
+  parallel_ranges(where, total, buffer_length, distinct ? serial_below : total, [&](index first, index last) {
+    for_each_buffer(values, indices, first, last, [&](index const* place, V const* value, index n) {
+      for (index i = 0; i < n; ++i) combine(target[place[i]], value[i]);
+    });
+  });
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
