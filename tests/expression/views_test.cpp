@@ -285,4 +285,36 @@ TEST_CASE("expressions outlive the arrays that they read") {
   });
 }
 
+template <class T>
+void check_turned_copies(device const& dev, shape<3> const& extents) {
+  INFO("shape ", lockstep::to_string(extents));
+  std::vector<T> host(extents.size());
+  for (std::size_t i = 0; i < host.size(); ++i) host[i] = static_cast<T>(i % 251);
+  array<T, 3> const x(dev, extents, host);
+  array<T, 3> const turned = x.transpose(), inner = x.slice({0, 1, 1}, extents).transpose();
+  auto const all = turned.to_host(), part = inner.to_host();
+  std::size_t wrong = 0;
+  index const a = extents[0], b = extents[1], c = extents[2];
+  for (index i = 0; i < a; ++i)
+    for (index j = 0; j < b; ++j)
+      for (index k = 0; k < c; ++k) {
+        T const expected = host[static_cast<std::size_t>((i * b + j) * c + k)];
+        wrong += all[static_cast<std::size_t>((k * b + j) * a + i)] != expected;
+        if (j > 0 && k > 0) wrong += part[static_cast<std::size_t>(((k - 1) * (b - 1) + j - 1) * a + i)] != expected;
+      }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("copies of transposed memory, around the edges of blocks") {
+  for_each_device([](device const& dev) {
+    for (index rows : {9, 63, 64, 65, 200})
+      for (index columns : {9, 64, 129}) {
+        check_turned_copies<float>(dev, {rows, 2, columns});
+        check_turned_copies<double>(dev, {columns, 3, rows});
+        check_turned_copies<std::int8_t>(dev, {rows, 2, columns});
+      }
+    check_turned_copies<float>(dev, {2500, 1, 2600});  // past the caches
+  });
+}
+
 }  // namespace views_tests

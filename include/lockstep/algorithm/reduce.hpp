@@ -169,15 +169,15 @@ struct [[nodiscard]] axis_reduction : node_base<axis_reduction<Reducer, E>, redu
 
 template <template <class...> class Reducer, class... Extra, expression E>
 auto reduction_of(E&& e) {
-  using reducer = Reducer<value_t<E>, Extra...>;
-  auto operand = as_node(std::forward<E>(e));
+  auto operand = as_number(std::forward<E>(e));
+  using reducer = Reducer<value_t<decltype(operand)>, Extra...>;
   return reduction<reducer, decltype(operand)>(reducer{}, std::move(operand));
 }
 template <template <class...> class Reducer, class... Extra, expression E>
 auto reduction_of(E&& e, axis along) {
   static_assert(rank_v<E> > 0, "a rank-0 expression has no axis to reduce");
-  using reducer = Reducer<value_t<E>, Extra...>;
-  auto operand = as_node(std::forward<E>(e));
+  auto operand = as_number(std::forward<E>(e));
+  using reducer = Reducer<value_t<decltype(operand)>, Extra...>;
   return axis_reduction<reducer, decltype(operand)>(reducer{}, std::move(operand), along);
 }
 
@@ -239,10 +239,10 @@ requires(sizeof...(Axis) <= 1) auto count(E&& e, Axis... along) {
 template <expression E, class T, class Op>
 requires std::convertible_to<T, value_t<E>>
 auto reduce(E&& e, T initial, Op op) {
-  using reducer = operator_reducer<value_t<E>, callable_t<Op>>;
-  auto operand = as_node(std::forward<E>(e));
-  return reduction<reducer, decltype(operand)>(reducer{static_cast<value_t<E>>(initial), callable(op)},
-                                               std::move(operand));
+  auto operand = as_number(std::forward<E>(e));
+  using V = value_t<decltype(operand)>;
+  using reducer = operator_reducer<V, callable_t<Op>>;
+  return reduction<reducer, decltype(operand)>(reducer{static_cast<V>(initial), callable(op)}, std::move(operand));
 }
 
 /// Computes several whole reductions; those given together over one shape take one pass over memory. Returns a tuple of

@@ -59,9 +59,9 @@ struct [[nodiscard]] scan_node : node_base<scan_node<T, Op, E>, T, 1> {
   }
 };
 
-/// What a scan of values V yields: bools are counted, everything else keeps its type.
+/// What a scan of values V yields: bools are counted, half and bfloat16 become float, everything else keeps its type.
 template <class V>
-using scan_t = std::conditional_t<std::is_same_v<V, bool>, index, V>;
+using scan_t = std::conditional_t<std::is_same_v<V, bool>, index, widened_t<V>>;
 
 template <class T, class Op, expression E>
 auto make_scan(E&& e, scan_rule<T, Op> const& rule) {

@@ -262,13 +262,34 @@ concept operand = expression<E> || scalar<E>;
 template <class... Es>
 concept operands_of_elementwise = (operand<Es> && ...) && (expression<Es> || ...);
 
+/// The type that values of T are computed with.
+template <class T>
+using widened_t = std::conditional_t<is_storage_float<T>, float, T>;
+struct widen {
+  static constexpr char const* name = "float";
+  template <class T>
+  LOCKSTEP_INLINE float operator()(T x) const {
+    return x;
+  }
+};
+
 /// The value type that scalars adapt to: that of the first expression.
 template <class First, class... Rest>
 struct leading_value : leading_value<Rest...> {};
 template <expression First, class... Rest>
 struct leading_value<First, Rest...> {
-  using type = value_t<First>;
+  using type = widened_t<value_t<First>>;
 };
+
+/// An operand that is computed with: half and bfloat16 become float where they are read.
+template <expression E>
+auto as_number(E&& e) {
+  auto node = as_node(std::forward<E>(e));
+  if constexpr (is_storage_float<value_t<E>>)
+    return elementwise<widen, decltype(node)>(widen{}, std::move(node));
+  else
+    return node;
+}
 
 template <class Leading, class E>
 auto operand_node(E&& e) {
@@ -276,7 +297,7 @@ auto operand_node(E&& e) {
     auto const value = scalar_for<Leading>(e);
     return constant<std::remove_cvref_t<decltype(value)>>(value);
   } else {
-    return as_node(std::forward<E>(e));
+    return as_number(std::forward<E>(e));
   }
 }
 

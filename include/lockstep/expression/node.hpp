@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../array/array.hpp"
+#include "../core/half.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -179,6 +180,8 @@ constexpr char const* type_name() {
     return "float";
   else if constexpr (std::is_same_v<T, double>)
     return "double";
+  else if constexpr (is_storage_float<T>)
+    return std::is_same_v<T, half> ? "half" : "bfloat16";
   else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
     return sizeof(T) == 1 ? "int8" : sizeof(T) == 2 ? "int16" : sizeof(T) == 4 ? "int32" : "int64";
   else if constexpr (std::is_integral_v<T>)

@@ -1,9 +1,10 @@
-// random on CPU threads: every counter is computed once, four at a time in a vector, and gives several values.
+// random on CPU threads: every counter is computed once, several at a time in a vector, and gives several values.
 #pragma once
 
 #include "../../algorithm/distributions.hpp"
 #include "../../array/view.hpp"
 #include "rows.hpp"
+#include "stream.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -11,9 +12,10 @@ namespace cpu {
 
 /// Words of consecutive counters: words[k][i] is word k of counter i.
 struct philox_block {
-  /// Four words, each in the lower half of its lane; what is in the upper half does not count.
-  typedef std::uint64_t wide __attribute__((vector_size(32)));
-  typedef std::uint32_t narrow __attribute__((vector_size(16)));
+  /// Words, each in the lower half of its lane; what is in the upper half does not count.
+  typedef std::uint64_t wide __attribute__((vector_size(vector_bytes)));
+  typedef std::uint32_t narrow __attribute__((vector_size(vector_bytes / 2)));
+  static constexpr index lanes = vector_bytes / 8;
 
   static constexpr index counters = 256;
   alignas(64) std::uint32_t words[4][counters];
@@ -23,12 +25,12 @@ struct philox_block {
   /// philox4x32 (core/philox.hpp) of the counters first, first + 1, ...
   [[gnu::noinline]] void compute(std::uint64_t first, std::uint64_t key) {
     constexpr index at_once = 4;  // independent vectors, for multiplication takes several cycles
-    for (index i = 0; i < counters; i += at_once * 4) {
+    for (index i = 0; i < counters; i += at_once * lanes) {
       wide a[at_once], b[at_once], c[at_once], d[at_once];
       for (index v = 0; v < at_once; ++v) {
-        std::uint64_t const n = first + static_cast<std::uint64_t>(i + 4 * v);
-        std::uint64_t const first_words[] = {n, n + 1, n + 2, n + 3};
-        __builtin_memcpy(&a[v], first_words, sizeof a[v]);
+        std::uint64_t numbers[lanes];
+        for (index l = 0; l < lanes; ++l) numbers[l] = first + static_cast<std::uint64_t>(i + lanes * v + l);
+        __builtin_memcpy(&a[v], numbers, sizeof a[v]);
         b[v] = a[v] >> 32;
         c[v] = a[v] ^ a[v];
         d[v] = c[v];
@@ -46,10 +48,10 @@ struct philox_block {
         high_key = (high_key + 0xBB67AE85) & 0xffffffff;
       }
       for (index v = 0; v < at_once; ++v) {
-        store(words[0] + i + 4 * v, a[v]);
-        store(words[1] + i + 4 * v, b[v]);
-        store(words[2] + i + 4 * v, c[v]);
-        store(words[3] + i + 4 * v, d[v]);
+        store(words[0] + i + lanes * v, a[v]);
+        store(words[1] + i + lanes * v, b[v]);
+        store(words[2] + i + lanes * v, c[v]);
+        store(words[3] + i + lanes * v, d[v]);
       }
     }
   }
