@@ -25,6 +25,8 @@ struct explanation {
 /// Collects the passes of a tree.
 class planner {
  public:
+  void const* within_pass = nullptr;  ///< a node whose tiles are finished by the outermost pass
+
   template <class E>
   void begin_pass(E const& e) {
     open_.push_back({{to_text(e), 0, e.shape().size() * sizeof(typename E::value_type)}, {}});
@@ -82,6 +84,8 @@ explanation explain(E const& expression) {
     e.visit(plan);
   } else {
     plan.begin_pass(e);
+    if constexpr (finishes_tiles<decltype(e), value_t<E>, rank_v<E>>)
+      if (e.tile_source().shape() == e.shape()) plan.within_pass = &e.tile_source();
     e.visit(plan);
     plan.end_pass();
   }

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "../backend/cpu/map.hpp"
+#include "../backend/cpu/transpose.hpp"
 #include "../expression/leaves.hpp"
 #include "../expression/views.hpp"
 #if LOCKSTEP_CUDA
@@ -32,6 +33,12 @@ concept writes_itself = requires(E const& e, lowering& context, view<value_t<E>,
   e.write(context, target);
 };
 
+/// Trees that are element-wise over one node which can be computed tile by tile in the memory that they are written to.
+template <class E, class T, std::size_t Rank>
+concept finishes_tiles = E::tile_sources == 1 && requires(E const& e, lowering& context, view<T, Rank> const& target) {
+  e.tile_source().write_then(context, e, target);
+};
+
 /// Evaluates a node whose operands do not overlap the target in a harmful way. `Dense` says what the type of the target
 /// knows: the elements have no gaps.
 template <bool Dense = false, node E, class T, std::size_t Rank>
@@ -49,6 +56,24 @@ void store_node(lowering& context, E const& e, view<T, Rank> const& target, [[ma
   }
 }
 
+/// A copy of memory whose axis of stride 1 is not the last one, block by block. False where it is no such copy.
+template <node E, class T, std::size_t Rank>
+bool copied_in_blocks(device const&, E const&, view<T, Rank> const&) {
+  return false;
+}
+template <class S, class T, std::size_t Rank>
+requires(Rank > 1 && std::is_same_v<std::remove_const_t<S>, T>) bool copied_in_blocks(
+    device const& where, window<S, Rank, layout::strided> const& e, view<T, Rank> const& target) {
+  view<T const, Rank> from;
+  from.data = e.elements.data;
+  from.extents = e.elements.extents;
+  from.strides = e.elements.strides;
+  std::size_t const axis = cpu::turned_axis(from);
+  if (axis == Rank || !where.is_cpu() || !(target.strides == row_major_strides(target.extents))) return false;
+  cpu::copy_turned(where, from, axis, target.data);
+  return true;
+}
+
 /// Evaluates into memory of the expression's shape. `past_caches` says that no leaf overlaps it.
 template <bool Dense, node E, class T, std::size_t Rank>
 void evaluate_into(device const& where, E const& e, view<T, Rank> const& target, bool past_caches = true) {
@@ -56,6 +81,9 @@ void evaluate_into(device const& where, E const& e, view<T, Rank> const& target,
   if constexpr (writes_itself<E> && std::is_same_v<T, value_t<E>>) {
     e.write(context, target);
   } else {
+    if (past_caches && copied_in_blocks(where, e, target)) return;
+    if constexpr (finishes_tiles<E, T, Rank>)
+      if (past_caches && e.tile_source().write_then(context, e, target)) return;
     if constexpr (Rank > 1 && can_flatten<E>)
       if (e.is_flat(target.extents) && (Dense || target.strides == row_major_strides(target.extents)))
         return store_node<true>(context, e.flatten(), view<T, 1>(target.data, shape<1>(target.size())), past_caches);

@@ -159,6 +159,11 @@ concept positional = requires {
   typename Reducer::value_reducer;
 };
 
+/// Reducers that look several times at a tile that is in the cache, instead of lifting its values one by one:
+/// tile(count, look), where look.reduce(reducer, f) reduces f(value) over the tile.
+template <class Reducer>
+concept looks_at_tiles = Reducer::looks_at_tiles;
+
 /// The accumulator of one value at index `at`.
 template <class Reducer, class V>
 LOCKSTEP_INLINE auto lift_at(Reducer const& reducer, V value, index at) {

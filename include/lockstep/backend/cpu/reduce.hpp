@@ -47,6 +47,59 @@ auto reduce_tile(Reducer const&, Row row, index first, index count) {
   return typename Reducer::accumulator{reduce_tile(typename Reducer::value_reducer{}, row, first, count), first};
 }
 
+/// The values of a row, each passed through a function.
+template <class Row, class F>
+struct viewed_row {
+  Row row;
+  F f;
+  [[gnu::always_inline]] auto operator[](index j) const { return f(row[j]); }
+};
+
+/// One tile as reducers see it that look at it as a whole.
+template <class Row>
+struct tile_view {
+  Row row;
+  index first, count;
+
+  /// What a reducer makes of f(value).
+  template <class Reducer, class F>
+  auto reduce(Reducer const& reducer, F f) const {
+    return reduce_tile(reducer, viewed_row<Row, F>{row, f}, first, count);
+  }
+  /// The sums of value - center and of its square, on lanes as other sums.
+  template <class T>
+  void sum_deviations(T center, T& sum, T& squares) const {
+    T sums[lanes] = {}, squared[lanes] = {};
+    index i = 0;
+    for (; i + lanes <= count; i += lanes)
+      for (index l = 0; l < lanes; ++l) {
+        T const apart = static_cast<T>(row[first + i + l]) - center;
+        sums[l] += apart;
+        squared[l] += apart * apart;
+      }
+    for (index l = 0; i + l < count; ++l) {
+      T const apart = static_cast<T>(row[first + i + l]) - center;
+      sums[l] += apart;
+      squared[l] += apart * apart;
+    }
+    for (index width = lanes / 2; width > 0; width /= 2)
+      for (index l = 0; l < width; ++l) sums[l] += sums[l + width], squared[l] += squared[l + width];
+    sum = sums[0], squares = squared[0];
+  }
+  /// The mean of the first values, `lanes` at most.
+  template <class T>
+  T mean_of_first() const {
+    index const used = std::min(count, lanes);
+    T sum{};
+    for (index i = 0; i < used; ++i) sum += static_cast<T>(row[first + i]) / static_cast<T>(used);
+    return sum;
+  }
+};
+template <looks_at_tiles Reducer, class Row>
+auto reduce_tile(Reducer const& reducer, Row row, index first, index count) {
+  return reducer.tile(count, tile_view<Row>{row, first, count});
+}
+
 /// Combines partial results in a binary tree fixed by their number; they are overwritten.
 template <class Reducer, class A>
 A combine_tree(Reducer const& reducer, A* partial, index count) {

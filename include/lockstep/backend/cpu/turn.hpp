@@ -1,0 +1,68 @@
+// turn: transposes small blocks that lie in the cache, in vector registers where elements have 4 or 8 bytes.
+#pragma once
+
+#include <utility>
+
+#include "stream.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+#if !defined(__CUDACC__)
+/// A square of as many vectors as each has elements.
+template <class Word>
+struct square_block {
+  static constexpr int size = static_cast<int>(vector_bytes / sizeof(Word));
+  typedef Word vector __attribute__((vector_size(vector_bytes)));
+  using places = std::make_integer_sequence<int, size>;
+
+  template <int Step, int... L>
+  [[gnu::always_inline]] static void exchange(vector& a, vector& b, std::integer_sequence<int, L...>) {
+    vector const first = __builtin_shufflevector(a, b, (L & Step ? size + L - Step : L)...);
+    b = __builtin_shufflevector(a, b, (L & Step ? size + L : L + Step)...);
+    a = first;
+  }
+  template <int Step>
+  [[gnu::always_inline]] static void exchange_all(vector* v) {
+    if constexpr (Step < size) {
+      for (int i = 0; i < size; ++i)
+        if ((i & Step) == 0) exchange<Step>(v[i], v[i + Step], places{});
+      exchange_all<2 * Step>(v);
+    }
+  }
+  [[gnu::always_inline]] static void turn(void const* in, std::size_t in_bytes, void* out, std::size_t out_bytes) {
+    vector v[size];
+#pragma GCC unroll 16
+    for (int i = 0; i < size; ++i)
+      __builtin_memcpy(&v[i], static_cast<char const*>(in) + static_cast<std::size_t>(i) * in_bytes, sizeof(vector));
+    exchange_all<1>(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < size; ++i)
+      __builtin_memcpy(static_cast<char*>(out) + static_cast<std::size_t>(i) * out_bytes, &v[i], sizeof(vector));
+  }
+};
+#endif
+
+/// out[c * out_stride + r] = in[r * in_stride + c] for `rows` x `columns` elements.
+template <class T>
+[[gnu::noinline]] void turn(T const* in, index in_stride, index rows, index columns, T* out, index out_stride) {
+  index full_rows = 0, full_columns = 0;
+#if !defined(__CUDACC__)
+  if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+    using block = square_block<std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+    full_rows = rows / block::size * block::size;
+    full_columns = columns / block::size * block::size;
+    for (index r = 0; r < full_rows; r += block::size)
+      for (index c = 0; c < full_columns; c += block::size)
+        block::turn(in + r * in_stride + c, static_cast<std::size_t>(in_stride) * sizeof(T), out + c * out_stride + r,
+                    static_cast<std::size_t>(out_stride) * sizeof(T));
+  }
+#endif
+  for (index r = 0; r < rows; ++r)
+    for (index c = r < full_rows ? full_columns : 0; c < columns; ++c) out[c * out_stride + r] = in[r * in_stride + c];
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
