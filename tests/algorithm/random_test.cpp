@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <lockstep/lockstep.hpp>
+#include <numeric>
 
 #include "support/devices.hpp"
 #include "support/values.hpp"
@@ -125,6 +126,29 @@ TEST_CASE("moments and tails") {
     CHECK(std::abs(double(heads) / n - 0.3) < 0.002);
     CHECK(index(lockstep::count(random::bernoulli(dev, 1000, seed(9), 0.0))) == 0);
     CHECK(index(lockstep::count(random::bernoulli(dev, 1000, seed(9), 1.0))) == 1000);
+  });
+}
+
+TEST_CASE("permutations hold every number once, and every place is as probable as any other") {
+  for_each_device([](device const& dev) {
+    for (std::size_t n : {0, 1, 2, 1000, 100003}) {
+      auto order = random::permutation(dev, n, seed(4)).to_host();
+      CHECK(same_bits(random::permutation(device::cpu(1), n, seed(4)).to_host(), order));
+      std::sort(order.begin(), order.end());
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < n; ++i) wrong += order[i] != index(i);
+      CHECK(wrong == 0);
+    }
+    std::vector<int> first(5);
+    for (std::uint64_t s = 0; s < 5000; ++s) ++first[std::size_t(random::permutation(dev, 5, seed(s)).to_host()[0])];
+    for (int each : first) CHECK(std::abs(each - 1000) < 150);  // five standard deviations
+    array<int, 2> m(dev, {50, 3});
+    m = lockstep::cast<int>(lockstep::indices(lockstep::axis(0)));
+    auto const shuffled = random::shuffle(m, seed(9)).to_host(), same = random::shuffle(m, seed(9)).to_host();
+    CHECK(shuffled == same);
+    CHECK(shuffled != m.to_host());
+    CHECK(std::accumulate(shuffled.begin(), shuffled.end(), 0) == 3 * 50 * 49 / 2);
+    CHECK(shuffled[7 * 3] == shuffled[7 * 3 + 2]);  // rows stay whole
   });
 }
 

@@ -1,0 +1,144 @@
+// top_k, bottom_k, nth_element, median and quantile: the first values of an order, and one in the middle of it.
+#pragma once
+
+#include "../backend/cpu/top_k.hpp"
+#include "sort.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// What top_k and bottom_k return.
+template <class T, std::size_t Rank>
+struct ranked {
+  array<T, Rank> values;
+  array<index, Rank> indices;
+};
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_bad_k(char const* algorithm, index k, index n) {
+  throw error(text_of({algorithm, ": found k = ", k, ", expected one from 0 to ", n, ", the number of values"}));
+}
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_no_values(char const* algorithm) {
+  throw error(text_of({algorithm, ": found no values, expected at least one"}));
+}
+
+template <class Order, expression E>
+ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
+  static_assert(rank_v<E> == 1, "several axes need to know along which: top_k(e, k, axis(a))");
+  using T = value_t<E>;
+  device const where = cpu_of(name, operand);
+  auto const& e = borrow_node(operand);
+  require_device(e, where);
+  if (k < 0 || k > e.shape()[0]) throw_bad_k(name, k, e.shape()[0]);
+  ranked<T, 1> result{array<T, 1>(where, shape<1>(k)), array<index, 1>(where, shape<1>(k))};
+  lowering context{where, {}};
+  auto const evaluator = e.lower(context, e.shape());
+  cpu::first_k_of(where, evaluator, e.shape(), k, Order{}, result.values.data(), result.indices.data());
+  return result;
+}
+template <class Order, expression E>
+ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index k, axis along) {
+  using T = value_t<E>;
+  device const where = cpu_of(name, operand);
+  if (along.number >= rank_v<E>) throw_no_axis(name, along.number, to_string(borrow_node(operand).shape()));
+  auto extents = borrow_node(operand).shape();
+  if (k < 0 || k > extents[along.number]) throw_bad_k(name, k, extents[along.number]);
+  dense_values const values(where, operand);
+  extents[along.number] = k;
+  ranked<T, rank_v<E>> result{array<T, rank_v<E>>(where, extents), array<index, rank_v<E>>(where, extents)};
+  if (extents.size() == 0) return result;
+  cpu::line_layout const lines(values.shape(), along.number), to(extents, along.number);
+  cpu::for_each_line<false>(where, lines, values.data(), [&](device const& on, T const* line, index number) {
+    cpu::scratch<T> best(on, k);
+    cpu::scratch<index> places(on, k);
+    cpu::first_k_of_row(on, line, lines.length, k, Order{}, best.data(), places.data());
+    for (index i = 0; i < k; ++i) {
+      index const at = to.start(number) + i * to.step;
+      result.values.data()[at] = best.data()[i];
+      result.indices.data()[at] = places.data()[i];
+    }
+  });
+  return result;
+}
+
+/// The k largest values, from the largest down, and their places; of equal values the one at the smaller place comes
+/// first, and NaNs last of all. Along an axis: of each line. Throws error when k is more than there are, shape_error
+/// when there is no such axis. Reads the expression once, without storing it when it has one axis.
+template <expression E, std::same_as<axis>... Axis>
+requires(sizeof...(Axis) <= 1) auto top_k(E const& e, index k, Axis... along) {
+  return first_k<greater>("top_k", e, k, along...);
+}
+/// The k smallest values, from the smallest up: see top_k.
+template <expression E, std::same_as<axis>... Axis>
+requires(sizeof...(Axis) <= 1) auto bottom_k(E const& e, index k, Axis... along) {
+  return first_k<less>("bottom_k", e, k, along...);
+}
+
+/// Value number n, counted from 0, of the values in ascending order, NaNs last; all axes are one. O(size).
+/// Throws error when there is none.
+template <expression E>
+requires std::is_arithmetic_v<value_t<E>> array < value_t<E>,
+0 > nth_element(E const& e, index n) {
+  device const where = cpu_of("nth_element", e);
+  auto const size = static_cast<index>(borrow_node(e).shape().size());
+  if (n < 0 || n >= size)
+    throw error(text_of({"nth_element: found n = ", n, ", expected one from 0 to less than ", size}));
+  auto values = evaluate_to_array<value_t<E>>(where, borrow_node(e));
+  value_t<E> const found = cpu::select_two(values.data(), size, n).first;
+  return array<value_t<E>, 0>(where, shape<0>(), std::span<value_t<E> const>(&found, 1));
+}
+
+/// float for float, double for every other number.
+template <class T>
+using quantile_type = std::conditional_t<std::is_same_v<T, float>, float, double>;
+
+/// The values at places floor(place) and the next, NaN and NaN when one is NaN.
+template <expression E>
+auto values_around(char const* name, E const& e, index place) {
+  using R = quantile_type<value_t<E>>;
+  device const where = cpu_of(name, e);
+  auto values = evaluate_to_array<value_t<E>>(where, borrow_node(e));
+  auto const n = static_cast<index>(values.size());
+  if constexpr (std::is_floating_point_v<value_t<E>>) {
+    std::atomic<bool> any_nan{false};
+    cpu::parallel_ranges(where, n, 4096, cpu::serial_below, [&](index begin, index end) {
+      bool nan = false;
+      for (index i = begin; i < end; ++i) nan |= values.data()[i] != values.data()[i];
+      if (nan) any_nan = true;
+    });
+    constexpr R nan = std::numeric_limits<R>::quiet_NaN();
+    if (any_nan) return std::pair<R, R>(nan, nan);
+  }
+  auto const [low, high] = cpu::select_two(values.data(), n, place);
+  return std::pair<R, R>(static_cast<R>(low), static_cast<R>(high));
+}
+
+/// The value in the middle of all values in order, or the mean of the two there; NaN when one is NaN. float for float,
+/// double for other numbers. Throws error for no values. O(n).
+template <expression E>
+requires std::is_arithmetic_v<value_t<E>>
+auto median(E const& e) -> quantile_type<value_t<E>> {
+  auto const n = static_cast<index>(borrow_node(e).shape().size());
+  if (n == 0) throw_no_values("median");
+  auto const [low, high] = values_around("median", e, (n - 1) / 2);
+  using R = quantile_type<value_t<E>>;
+  return n % 2 ? low : low == high ? low : low * R(0.5) + high * R(0.5);
+}
+
+/// The value below which the part q of all values lies: between the two that are nearest, linearly (as NumPy does);
+/// NaN when one is NaN. Throws error for no values and for q outside [0, 1]. O(n).
+template <expression E>
+requires std::is_arithmetic_v<value_t<E>>
+auto quantile(E const& e, double q) -> quantile_type<value_t<E>> {
+  auto const n = static_cast<index>(borrow_node(e).shape().size());
+  if (n == 0) throw_no_values("quantile");
+  if (!(q >= 0 && q <= 1)) throw error("quantile: found q outside [0, 1] or NaN, expected a part of one");
+  double const place = q * static_cast<double>(n - 1);
+  index const whole = std::min(n - 1, static_cast<index>(place));
+  auto const [low, high] = values_around("quantile", e, whole);
+  using R = quantile_type<value_t<E>>;
+  R const part = static_cast<R>(place - static_cast<double>(whole));
+  return low == high || part == 0 ? low : low + (high - low) * part;
+}
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

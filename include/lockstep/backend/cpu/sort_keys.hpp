@@ -1,0 +1,94 @@
+// Orders as sorts use them: which comparison a natural order stands for, and the signed integers, as wide as a value,
+// that lie in the same order as the values do.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "../../core/function_objects.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+template <class Order>
+inline constexpr bool is_descending = std::is_same_v<Order, greater>;
+/// True when sorts know the order of T: numbers by < or >.
+template <class T, class Order>
+inline constexpr bool natural_order = std::is_arithmetic_v<T> && sizeof(T) <= 8 &&
+                                      (std::is_same_v<Order, less> || std::is_same_v<Order, greater>);
+
+/// The comparison that an order stands for: the order itself, except that NaNs come last in natural ones.
+template <class T, class Order>
+struct comparison {
+  Order order;
+  [[gnu::always_inline]] bool operator()(T const& a, T const& b) const {
+    if constexpr (natural_order<T, Order> && std::is_floating_point_v<T>)
+      return static_cast<bool>(order(a, b)) | ((b != b) & (a == a));
+    else
+      return static_cast<bool>(order(a, b));
+  }
+};
+
+template <std::size_t Bytes>
+using signed_of = std::conditional_t<
+    Bytes == 8, std::int64_t,
+    std::conditional_t<Bytes == 4, std::int32_t, std::conditional_t<Bytes == 2, std::int16_t, std::int8_t>>>;
+
+/// The same memory, from now on read and written as another type: the compiler moves no access across this.
+template <class To, class From>
+To* seen_as(From* values) {
+  To* seen = reinterpret_cast<To*>(values);
+  asm volatile("" : "+r"(seen) : : "memory");
+  return seen;
+}
+
+/// Values of T as keys: signed integers of the same size, ascending as the values go up, or down. Keys of floating
+/// values order all bit patterns: -NaN, -inf, ..., -0, 0, ..., inf, NaN. Works on numbers and vectors of them alike.
+template <class T, bool Descending>
+struct key_codec {
+  using key = signed_of<sizeof(T)>;
+  static constexpr key lowest = std::numeric_limits<key>::min();
+  static constexpr bool identity = std::is_integral_v<T> && std::is_signed_v<T> && !Descending;
+
+  template <class X>
+  [[gnu::always_inline]] static X encode(X bits) {
+    X const ascending = flip(bits);
+    return Descending ? ~ascending : ascending;
+  }
+  template <class X>
+  [[gnu::always_inline]] static X decode(X k) {
+    return flip(Descending ? ~k : k);
+  }
+
+ private:
+  template <class X>
+  [[gnu::always_inline]] static X flip(X bits) {
+    if constexpr (std::is_floating_point_v<T>)
+      return bits ^ ((bits >> static_cast<int>(sizeof(T) * 8 - 1)) & std::numeric_limits<key>::max());
+    else if constexpr (std::is_signed_v<T>)
+      return bits;
+    else
+      return bits ^ lowest;
+  }
+};
+
+/// Keys that are keys already.
+template <class K>
+struct plain_codec {
+  using key = K;
+  static constexpr bool identity = true;
+  template <class X>
+  [[gnu::always_inline]] static X encode(X k) {
+    return k;
+  }
+  template <class X>
+  [[gnu::always_inline]] static X decode(X k) {
+    return k;
+  }
+};
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
