@@ -68,6 +68,14 @@ struct normal_real {
   using value_type = T;
   T mean, deviation;
 
+  /// Of half turns.
+  LOCKSTEP_INLINE static T sine(T x) {
+#if defined(__CUDA_ARCH__)
+    return ::sinpi(x);
+#else
+    return math::detail::sin_half_turns(x);
+#endif
+  }
   LOCKSTEP_INLINE T operator()(philox_words const& w, int k) const {
     T for_radius, for_angle;  // in (0, 1] and in [0, 1)
     if constexpr (values_per_counter == 4) {
@@ -80,8 +88,7 @@ struct normal_real {
       for_angle = static_cast<T>(static_cast<std::int64_t>(b)) * T(0x1p-53);
     }
     T const radius = math::sqrt(T(-2) * math::log(for_radius));
-    T const angle = for_angle * T(6.283185307179586476925);
-    return mean + deviation * radius * (k & 1 ? math::sin(angle) : math::cos(angle));
+    return mean + deviation * radius * sine(2 * for_angle + (k & 1 ? T(0) : T(0.5)));
   }
 };
 

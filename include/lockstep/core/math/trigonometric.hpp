@@ -119,6 +119,16 @@ LOCKSTEP_INLINE double cos(double x) {
   return flip_sign(half_turn_sin(t.rest), t.bits << 63);
 }
 
+/// The sine of x half turns, |x| at most 2^20: much cheaper than of radians, as whole half turns come off exactly.
+LOCKSTEP_INLINE float sin_half_turns(float x) {
+  auto const k = round_to_integer(x);
+  return flip_sign(half_turn_sin((x - k.value) * 0x1.921fb6p1f), std::uint32_t(k.bits) << 31);
+}
+LOCKSTEP_INLINE double sin_half_turns(double x) {
+  auto const k = round_to_integer(x);
+  return flip_sign(half_turn_sin(pair<double>{(x - k.value) * 0x1.921fb54442d18p1, 0}), std::uint64_t(k.bits) << 63);
+}
+
 LOCKSTEP_INLINE double tan(double x) {
   auto const [rest, bits] = reduce(magnitude(x), 0.5, 0);
   double const r = rest.hi, z = r * r;
