@@ -55,7 +55,7 @@ struct sum_scan<T, std::index_sequence<L...>> {
                        : run<Inclusive, false, false>(in, out, count, prefix, next);
   }
 
- private:
+ protected:
   static vector load(T const* from) {
     vector v;
     __builtin_memcpy(&v, from, sizeof(v));
