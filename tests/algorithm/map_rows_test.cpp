@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <lockstep/algorithm/row.hpp>
 #include <lockstep/lockstep.hpp>
+#include <string>
 
 #include "support/devices.hpp"
 #include "support/values.hpp"
@@ -115,13 +116,26 @@ TEST_CASE("operators that do not commute keep the order") {
   });
 }
 
-TEST_CASE("an exception of the user's arrives") {
+/// Where a user's function throws.
+enum class place { operand, value, op, finish, f };
+
+TEST_CASE("an exception of the user's arrives from anywhere, and nothing hangs") {
   for_each_device([](device const& dev) {
     for (row_space const s : {row_space{5000, 20, 1}, {20, 5000, 1}, {1, 100000, 1}, {20, 50, 64}, {1, 20000, 8}}) {
-      array<float, 3> const x(dev, {s.outer, s.length, s.inner}, std::vector<float>(s.size(), 1.0f));
-      auto const thrower = [](float v, float sum) { return sum > 0 ? throw std::string("mine") : v; };
-      auto const lazy = map_rows(x, axis(1), thrower, fold(lockstep::plus{}));
-      CHECK_THROWS_AS(lazy.to_host(), std::string);
+      array<float, 3> x(dev, {s.outer, s.length, s.inner}, std::vector<float>(s.size(), 1.0f));
+      auto const throws_at = [&](place chosen) {
+        auto const step = [=](place here, float v) { return chosen == here ? throw std::string("mine") : v; };
+        return map_rows(
+            lockstep::map([=](float v) { return step(place::operand, v); }, x), axis(1),
+            [=](float v, float) { return step(place::f, v); },
+            fold_in_place([=](float a, float b) { return step(place::op, a + b); },
+                          [=](float v) { return step(place::value, v); },
+                          [=](float sum, index) { return step(place::finish, sum); }));
+      };
+      for (place const p : {place::operand, place::value, place::op, place::finish, place::f})
+        CHECK_THROWS_AS(throws_at(p).to_host(), std::string);
+      x = throws_at(static_cast<place>(-1));
+      CHECK(difference(x.to_host(), std::vector<float>(s.size(), 1.0f)) == "");
     }
   });
 }

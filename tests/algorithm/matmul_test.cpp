@@ -7,6 +7,7 @@
 #include <limits>
 #include <lockstep/algorithm/matmul.hpp>
 #include <lockstep/lockstep.hpp>
+#include <string>
 
 #include "support/devices.hpp"
 #include "support/values.hpp"
@@ -63,6 +64,17 @@ void check_layouts(device const& dev, sizes const& s) {
   CHECK(close(matmul(a, tall.slice({0, 1}, {s.m, s.k + 1}).transpose()).to_host()) == "");
 }
 
+/// Types that no BLAS knows: their operands lie by rows or are evaluated.
+template <class T>
+void check_integers(device const& dev, sizes const& s) {
+  INFO("n ", s.n, " k ", s.k, " m ", s.m);
+  auto const ha = random_values<T>(s.n * s.k, 1, -4, 4), hb = random_values<T>(s.k * s.m, 2, -4, 4);
+  auto const expected = reference(ha, hb, s);
+  array<T, 2> const a(dev, {s.n, s.k}, ha), b(dev, {s.k, s.m}, hb), bt(dev, {s.m, s.k}, turned(hb, s.k, s.m));
+  CHECK(difference(matmul(a, b).to_host(), expected) == "");
+  CHECK(difference(matmul(a, bt.transpose()).to_host(), expected) == "");
+}
+
 TEST_CASE("every layout of the operands, at all kinds of sizes") {
   for_each_device([](device const& dev) {
     for (sizes const s : {sizes{1, 1, 1},
@@ -80,11 +92,15 @@ TEST_CASE("every layout of the operands, at all kinds of sizes") {
       check_layouts<float>(dev, s);
       check_layouts<double>(dev, s);
     }
-    check_layouts<int>(dev, {30, 40, 50});
-    check_layouts<int>(dev, {61, 7, 600});
-    check_layouts<std::uint8_t>(dev, {5, 600, 7});
-    check_layouts<std::int64_t>(dev, {1, 9, 1});
+    check_integers<int>(dev, {30, 40, 50});
+    check_integers<int>(dev, {61, 7, 600});
+    check_integers<std::uint8_t>(dev, {5, 600, 7});
+    check_integers<std::int64_t>(dev, {1, 9, 1});
+    check_integers<std::int64_t>(dev, {3, 40000, 80});
     check_layouts<float>(dev, {700, 260, 530});
+    check_layouts<float>(dev, {30, 20001, 20});  // long sums are cut
+    check_layouts<float>(dev, {1, 100000, 40});
+    check_layouts<float>(dev, {40, 100000, 1});
   });
 }
 
@@ -235,8 +251,14 @@ TEST_CASE("a product may replace its operands") {
 }
 
 TEST_CASE("the same bits on any number of threads") {
-  for (sizes const s :
-       {sizes{600, 500, 700}, {2000, 600, 3}, {3, 600, 2000}, {1500, 100, 1}, {2000, 2000, 1}, {257, 1000, 255}}) {
+  for (sizes const s : {sizes{600, 500, 700},
+                        {2000, 600, 3},
+                        {3, 600, 2000},
+                        {1500, 100, 1},
+                        {2000, 2000, 1},
+                        {257, 1000, 255},
+                        {64, 40000, 40},
+                        {5, 100000, 1}}) {
     std::vector<float> first, first_fused;
     for (std::size_t threads : {1, 2, 3, 4, 7}) {
       device const dev = device::cpu(threads);
@@ -266,6 +288,36 @@ TEST_CASE("no products are zeros, and nothing is nothing") {
   });
 }
 
+TEST_CASE("an exception of the user's arrives, and nothing hangs") {
+  struct thrower {
+    float at;
+    float operator()(float v) const { return v == at ? throw std::string("mine") : v; }
+  };
+  for_each_device([](device const& dev) {
+    for (sizes const s : {sizes{3, 4, 5}, {300, 200, 310}, {20, 100000, 20}}) {
+      auto values = random_values<float>(s.n * s.k, 1, -4, 4);
+      values[s.n * s.k / 2] = 77;
+      array<float, 2> const a(dev, {s.n, s.k}, values), b = lockstep::ones<float>(dev, shape{s.k, s.m});
+      array<float, 2> const expected = matmul(a, b);
+      array<float, 2> y = lockstep::zeros<float>(dev, expected.shape());
+      CHECK_THROWS_AS(y = matmul(lockstep::map(thrower{77}, a), b), std::string);
+      CHECK(difference(y.to_host(), std::vector<float>(s.n * s.m, 0.0f)) == "");
+      CHECK_THROWS_AS(y = lockstep::map(thrower{expected.to_host().back()}, matmul(a, b)), std::string);
+      y = matmul(a, b);
+      CHECK(same_bits(y.to_host(), expected.to_host()));
+    }
+  });
+}
+
+TEST_CASE("half is computed as float") {
+  device const dev = device::cpu(2);
+  array<float, 2> const a(dev, {20, 30}, random_values<float>(600, 1, -4, 4)), b = a.transpose();
+  array<lockstep::half, 2> const ha = lockstep::cast<lockstep::half>(a);
+  static_assert(std::is_same_v<lockstep::value_t<decltype(matmul(ha, b))>, float>);
+  array<float, 2> const found = matmul(ha, b), expected = matmul(a, b);
+  CHECK(same_bits(found.to_host(), expected.to_host()));
+}
+
 TEST_CASE("errors name both shapes and change nothing") {
   for_each_device([](device const& dev) {
     array<float, 2> const a = lockstep::ones<float>(dev, shape{2, 3}), b = lockstep::ones<float>(dev, shape{4, 5});
@@ -281,6 +333,16 @@ TEST_CASE("errors name both shapes and change nothing") {
     array<float, 2> y = lockstep::ones<float>(dev, shape{2, 2});
     CHECK_THROWS_AS(y = matmul(a, lockstep::ones<float>(dev, shape{3, 5})), lockstep::shape_error);
     CHECK(y.to_host() == std::vector<float>(4, 1.0f));
+    array<float, 2> const one = lockstep::ones<float>(dev, shape{1, 1});
+    std::size_t const far = (std::size_t{1} << 30) + 1;
+    CHECK(contains(
+        message_of<lockstep::shape_error>([&] {
+          static_cast<void>(matmul(one.broadcast_to(shape{2, 1}), one.broadcast_to(shape{std::size_t{1}, far})));
+        }),
+        "found matrices with rows of 1073741825 elements, expected at most 1073741824"));
+    CHECK_THROWS_AS(
+        y = matmul(one.broadcast_to(shape{std::size_t{2}, far}), one.broadcast_to(shape{far, std::size_t{2}})),
+        lockstep::shape_error);
     array<float, 2> const elsewhere = lockstep::ones<float>(device::cpu(5), shape{3, 5});
     CHECK_THROWS_AS(static_cast<void>(matmul(a, elsewhere).to_host()), lockstep::device_error);
   });

@@ -101,6 +101,35 @@ TEST_CASE("together in one pass, fused, and the same bits on any number of threa
   CHECK(lockstep::explain(variance(array<float>(device::cpu(1), host))).passes == 1);
 }
 
+TEST_CASE("far from zero, and sums that ride with deviations") {
+  for_each_device([](device const& dev) {
+    for (std::size_t n : {1, 33, 5000, 100003}) {
+      auto host = random_values<double>(n, n, -std::sqrt(3.0), std::sqrt(3.0));
+      for (double& v : host) v += 1e6;
+      std::vector<float> const single(host.begin(), host.end());
+      array<double> const x(dev, host);
+      array<float> const y(dev, single), z = y + 0.0f;
+      auto const at = [](auto const& from) { return [&](std::size_t i) { return static_cast<long double>(from[i]); }; };
+      CHECK(double(variance(x)) == doctest::Approx(exact(n, at(host)).variance).epsilon(1e-10));
+      CHECK(float(variance(y)) == doctest::Approx(exact(n, at(single)).variance).epsilon(1e-5));
+      auto const [v, m, s, other] = evaluate(variance(y), mean(y), lockstep::sum(y), lockstep::sum(z));
+      CHECK(same_bits(float(v), float(variance(y))));
+      CHECK(same_bits(float(m), float(mean(y))));
+      CHECK(same_bits(float(s), float(lockstep::sum(y))));
+      CHECK(same_bits(float(other), float(s)));
+      auto const [mean_of_x, deviation] = evaluate(mean(x), stddev(x));
+      CHECK(same_bits(double(mean_of_x), double(mean(x))));
+      CHECK(same_bits(double(deviation), double(stddev(x))));
+    }
+    array<float> const zeros(dev, std::vector<float>(100, -0.0f));
+    auto const [s, v] = evaluate(lockstep::sum(zeros), variance(zeros));
+    CHECK(same_bits(float(s), float(lockstep::sum(zeros))));
+    array<lockstep::half> const h(dev, std::vector<lockstep::half>{lockstep::half(1.0f), lockstep::half(3.0f)});
+    static_assert(std::is_same_v<lockstep::value_t<decltype(variance(h))>, float>);
+    CHECK(float(variance(h)) == 1);
+  });
+}
+
 TEST_CASE("special values and nothing") {
   double const inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   for_each_device([&](device const& dev) {

@@ -27,7 +27,7 @@ struct matrix_operand {
   bool readable_in_place() const {
     auto const m = matrix();
     if constexpr (R == 1)
-      return m.row > 0 && m.row < (index{1} << 30);
+      return m.row > 0 && m.row < cpu::longest_row;
     else
       return cpu::readable_in_place<T>(extents[R - 2], extents[R - 1], m.row, m.column);
   }
@@ -41,6 +41,11 @@ template <class E>
 inline constexpr bool is_transposed_matrix = false;
 template <class E>
 inline constexpr bool is_transposed_matrix<transposed<E, 2>> = true;
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_long_rows(any_node const& e, index length) {
+  throw shape_error(text_of({to_text(e), ": found matrices with rows of ", length, " elements, expected at most ",
+                             cpu::longest_row, " beside products; cut them into parts"}));
+}
 
 /// Where the operand lies, if it lies in a way that products can read; otherwise where it has been evaluated to.
 template <class T, node E>
@@ -56,6 +61,8 @@ matrix_operand<T, rank_v<E>> operand_in_memory(lowering& context, E const& e) {
     std::swap(found.strides[0], found.strides[1]);
     return found;
   }
+  if constexpr (R > 1)
+    if (e.shape()[R - 1] > cpu::longest_row && e.shape()[R - 2] > 1) throw_long_rows(e, e.shape()[R - 1]);
   auto const space = make_storage(context.where, e.size(), sizeof(T));
   context.temporaries.push_back(space);
   view<T, R> const values(static_cast<T*>(space->data), e.shape());
@@ -106,6 +113,8 @@ struct [[nodiscard]] matmul_node
     for (std::size_t k = 0; k < batch_axes; ++k) extents[k] = batch[k];
     extents[batch_axes] = left[rank_v<A> - 2];
     if constexpr (!Vector) extents[Rank - 1] = right[rank_v<B> - 1];
+    if constexpr (!Vector)
+      if (extents[Rank - 1] > cpu::longest_row && extents[Rank - 2] > 1) throw_long_rows(*this, extents[Rank - 1]);
   }
   lockstep::shape<Rank> const& shape() const { return extents; }
 
@@ -179,14 +188,13 @@ struct [[nodiscard]] matmul_node
   }
   /// True when a product can be computed in this memory: no gaps along the last axis, rows that do not overlap.
   static bool takes(view<value, Rank> const& target) {
-    constexpr index most = index{1} << 30;
     if (target.strides[Rank - 1] != 1 && target.extents[Rank - 1] > 1) return false;
     if constexpr (Vector)
       return true;
     else
       return target.extents[Rank - 2] <= 1 ||
              (target.strides[Rank - 2] >= std::max<index>(1, target.extents[Rank - 1]) &&
-              target.strides[Rank - 2] < most);
+              target.strides[Rank - 2] <= cpu::longest_row);
   }
   lockstep::shape<Rank> batch_coordinates(index number) const {
     lockstep::shape<Rank> c;
@@ -221,7 +229,7 @@ struct [[nodiscard]] matmul_node
       return cpu::product<value>{
           extents[batch_axes], Vector ? 1 : extents[Rank - 1], depth, matrix_at(a, c), matrix_at(b, c), out};
     };
-    cpu::multiply_all(context.where, batch, product_at(0), product_at, finish);
+    cpu::multiplication<value>(context.where, batch, product_at(0), product_at, finish).run();
   }
 };
 

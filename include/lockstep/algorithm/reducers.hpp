@@ -164,6 +164,17 @@ concept positional = requires {
 template <class Reducer>
 concept looks_at_tiles = Reducer::looks_at_tiles;
 
+/// Those of them whose look at values V is at their deviations from a center (see tile_view::deviations).
+template <class Reducer, class V>
+inline constexpr bool takes_deviations = false;
+/// Reducers that accumulate the sum of floating values.
+template <class Reducer>
+inline constexpr bool sums_plainly = false;
+template <std::floating_point V>
+inline constexpr bool sums_plainly<sum_reducer<V>> = true;
+template <std::floating_point V>
+inline constexpr bool sums_plainly<mean_reducer<V>> = true;
+
 /// The accumulator of one value at index `at`.
 template <class Reducer, class V>
 LOCKSTEP_INLINE auto lift_at(Reducer const& reducer, V value, index at) {

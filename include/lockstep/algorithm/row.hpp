@@ -106,11 +106,11 @@ auto map_rows(E&& e, axis along, F f, Folds... folds) {
 
 namespace rows {
 
-/// Expressions of integers as double, others as they are.
+/// Expressions of integers as double, of half and bfloat16 as float, others as they are.
 template <expression E>
 auto as_floating(E&& e) {
-  if constexpr (std::is_floating_point_v<value_t<E>>)
-    return as_node(std::forward<E>(e));
+  if constexpr (std::is_floating_point_v<widened_t<value_t<E>>>)
+    return as_number(std::forward<E>(e));
   else
     return cast<double>(std::forward<E>(e));
 }

@@ -43,14 +43,16 @@ struct variance_reducer {
     auto const n = static_cast<double>(count);
     auto center = look.template mean_of_first<result>();
     for (bool again = false;; again = true) {
-      result sum, squares;
-      look.sum_deviations(center, sum, squares);
-      double const off = sum / n, rest = squares - off * sum;
+      auto const found = look.deviations(center);
+      double const sum = found.sum, off = sum / n, rest = found.squares - off * sum;
       if (again || !(off * sum > 16 * rest)) return {n, center + off, rest < 0 ? 0 : rest};
       center = static_cast<result>(center + off);
     }
   }
 };
+
+template <std::floating_point V, class Root>
+inline constexpr bool takes_deviations<variance_reducer<V, Root>, V> = true;
 
 /// The square root of the sum of squares.
 template <class V>
@@ -100,16 +102,18 @@ struct logsumexp_reducer {
   }
 };
 
-template <class Reducer, expression E>
-auto reduction_by(Reducer const& reducer, E&& e) {
-  auto operand = as_node(std::forward<E>(e));
-  return reduction<Reducer, decltype(operand)>(reducer, std::move(operand));
+template <class Root, expression E>
+auto variance_of(E&& e, index ddof) {
+  auto operand = as_number(std::forward<E>(e));
+  using reducer = variance_reducer<value_t<decltype(operand)>, Root>;
+  return reduction<reducer, decltype(operand)>(reducer{ddof}, std::move(operand));
 }
-template <class Reducer, expression E>
-auto reduction_by(Reducer const& reducer, E&& e, axis along) {
+template <class Root, expression E>
+auto variance_of(E&& e, axis along, index ddof) {
   static_assert(rank_v<E> > 0, "a rank-0 expression has no axis to reduce");
-  auto operand = as_node(std::forward<E>(e));
-  return axis_reduction<Reducer, decltype(operand)>(reducer, std::move(operand), along);
+  auto operand = as_number(std::forward<E>(e));
+  using reducer = variance_reducer<value_t<decltype(operand)>, Root>;
+  return axis_reduction<reducer, decltype(operand)>(reducer{ddof}, std::move(operand), along);
 }
 
 /// The mean squared deviation from the mean, in one pass; the sum of squares is divided by n - ddof (0: of a whole
@@ -117,20 +121,20 @@ auto reduction_by(Reducer const& reducer, E&& e, axis along) {
 /// infinite. Integers give double. The same bits on any number of threads.
 template <expression E>
 auto variance(E&& e, index ddof = 0) {
-  return reduction_by(variance_reducer<value_t<E>, std::false_type>{ddof}, std::forward<E>(e));
+  return variance_of<std::false_type>(std::forward<E>(e), ddof);
 }
 template <expression E>
 auto variance(E&& e, axis along, index ddof = 0) {
-  return reduction_by(variance_reducer<value_t<E>, std::false_type>{ddof}, std::forward<E>(e), along);
+  return variance_of<std::false_type>(std::forward<E>(e), along, ddof);
 }
 /// The square root of the variance.
 template <expression E>
 auto stddev(E&& e, index ddof = 0) {
-  return reduction_by(variance_reducer<value_t<E>, std::true_type>{ddof}, std::forward<E>(e));
+  return variance_of<std::true_type>(std::forward<E>(e), ddof);
 }
 template <expression E>
 auto stddev(E&& e, axis along, index ddof = 0) {
-  return reduction_by(variance_reducer<value_t<E>, std::true_type>{ddof}, std::forward<E>(e), along);
+  return variance_of<std::true_type>(std::forward<E>(e), along, ddof);
 }
 /// The square root of the sum of squares, of all elements or along an axis. Integers give double. Squares may overflow.
 template <expression E, std::same_as<axis>... Axis>

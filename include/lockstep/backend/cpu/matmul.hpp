@@ -3,7 +3,10 @@
 // while it is in the cache.
 #pragma once
 
+#include <memory>
+
 #include "blas.hpp"
+#include "matmul_tiles.hpp"
 #include "rows.hpp"
 
 namespace lockstep {
@@ -24,12 +27,16 @@ struct strided_matrix {
   strided_matrix transposed() const { return {data, column, row}; }
 };
 
+/// The sums of a product that a BLAS takes at a time: its integers have 32 bits.
+inline constexpr index most_depth = index{1} << 30;
+/// The longest rows of a matrix, for the same reason.
+inline constexpr index longest_row = index{1} << 30;
+
 /// True when a BLAS can read the matrix as it lies, or our loop can.
 template <class T>
 bool readable_in_place(index rows, index columns, index row, index column) {
-  constexpr index most = index{1} << 30;
   if constexpr (!blas_number<T>) return column == 1 || columns == 1;
-  if (row < 0 || column < 0 || row > most || column > most) return false;
+  if (row < 0 || column < 0 || row > longest_row || column > longest_row) return false;
   return (column == 1 && (row >= columns || rows == 1)) || (row == 1 && (column >= rows || columns == 1));
 }
 
@@ -41,12 +48,14 @@ struct product {
   strided_matrix<T> c;
 
   product part(index i, index height, index j, index width) const {
+    if (depth == 0) return {height, width, 0, a, b, c.part(i, j)};  // there is nothing to point into
     return {height, width, depth, a.part(i, 0), b.part(0, j), c.part(i, j)};
   }
+  /// The part of the sums over [k, k + count), to be written to `to`.
+  product part_of_depth(index k, index count, strided_matrix<T> const& to) const {
+    return {rows, columns, count, a.part(0, k), b.part(k, 0), to};
+  }
 };
-
-/// The sums of a product that a BLAS takes at a time: its integers have 32 bits.
-inline constexpr index most_depth = index{1} << 30;
 
 /// How a BLAS is told of a matrix: whether it is to be turned, and the step from row to row as it lies.
 struct blas_layout {
@@ -114,54 +123,92 @@ void multiply(product<T> const& all) {
   }
 }
 
-/// Tiles of a result, fixed by the shape alone. Every tile packs its operands anew, which costs a few percent of its
-/// time at 512 rows and columns: large products are cut into few tiles, those of little depth into tiles that stay in a
-/// cache until they are finished.
-struct tile_grid {
-  index rows, columns;  ///< of one tile
-
-  tile_grid(index all_rows, index all_columns, index depth) : rows(all_rows), columns(all_columns) {
-    double const size = static_cast<double>(all_rows) * static_cast<double>(all_columns);
-    double const work = size * static_cast<double>(depth);
-    double const most_elements = std::max(0x1p18, 0x1p10 * static_cast<double>(depth));
-    double const least_tiles = work < 0x1p23 ? 1 : work < 0x1p27 ? 2 : work < 0x1p35 ? 4 : 16;
-    double const wanted = std::max(least_tiles, size / most_elements);
-    while (count(all_rows, all_columns) < wanted && std::max(rows, columns) > 64) {
-      index& larger = rows >= columns ? rows : columns;
-      larger = (larger / 2 + 31) / 32 * 32;
-    }
-  }
-  double count(index all_rows, index all_columns) const {
-    return static_cast<double>((all_rows + rows - 1) / rows) *
-           static_cast<double>((all_columns + columns - 1) / columns);
-  }
-};
-
-/// Computes `batch` products, all of one shape and none of its extents but the depth 0, on the device's threads:
-/// product_at(i) says where the i-th lies. Calls finish(i, first row, last, first column, last) when a tile is there.
-template <class T, class ProductAt, class Finish>
-void multiply_all(device const& where, index batch, product<T> const& first, ProductAt const& product_at,
-                  Finish const& finish) {
-  if constexpr (blas_number<T>) blas::keep_serial<>();
-  tile_grid const tile(first.rows, first.columns, first.depth);
-  index const down = (first.rows + tile.rows - 1) / tile.rows;
-  index const across = (first.columns + tile.columns - 1) / tile.columns;
-  index const work = std::max<index>(1, tile.rows * tile.columns * std::max<index>(1, first.depth / 16));
-  parallel_ranges(
-      where, batch * down * across, 1, std::max<index>(1, serial_below / work), [&](index begin, index end) {
-        for (index unit = begin; unit < end; ++unit) {
-          index const i = unit / across % down * tile.rows, j = unit % across * tile.columns;
-          index const height = std::min(tile.rows, first.rows - i), width = std::min(tile.columns, first.columns - j);
-          product<T> const p = product_at(unit / across / down).part(i, height, j, width);
-          if (p.depth > 0)
-            multiply(p);
-          else
-            for (index r = 0; r < height; ++r)
-              for (index c = 0; c < width; ++c) p.c.data[r * p.c.row + c * p.c.column] = T{};
-          finish(unit / across / down, i, i + height, j, j + width);
-        }
-      });
+/// Calls f(first, last) for ranges of `units` steps that each take about `work` multiplications, in parallel.
+template <class F>
+void for_each_unit(device const& where, index units, index work, F const& f) {
+  parallel_ranges(where, units, 1, std::max<index>(1, serial_below / std::max<index>(1, work / 16)), f);
 }
+
+/// Products of one shape, none of whose extents but the depth is 0, while they are computed. product_at(i) says where
+/// the i-th lies; finish(i, first row, last, first column, last) is called when a tile is there.
+template <class T>
+class multiplication {
+ public:
+  using locate = function_view<product<T>, index>;
+  using finisher = function_view<void, index, index, index, index, index>;
+
+  multiplication(device const& where, index batch, product<T> const& first, locate product_at, finisher finish)
+      : where_(where),
+        first_(first),
+        product_at_(product_at),
+        finish_(finish),
+        grid_(batch, first.rows, first.columns, first.depth),
+        tiles_(batch * grid_.down * grid_.across),
+        elements_(std::min(grid_.rows, first.rows) * std::min(grid_.columns, first.columns)) {}
+
+  void run() const {
+    if constexpr (blas_number<T>) blas::keep_serial<>();
+    if (grid_.parts > 1) return run_in_parts();
+    for_each_unit(where_, tiles_, elements_ * std::max<index>(16, first_.depth), [&](index begin, index end) {
+      for (index t = begin; t < end; ++t) {
+        product<T> const p = tile_at(t);
+        if (p.depth > 0)
+          multiply(p);
+        else
+          for (index i = 0; i < p.rows; ++i)
+            for (index j = 0; j < p.columns; ++j) *p.c.part(i, j).data = T{};
+        finish_tile(t);
+      }
+    });
+  }
+
+ private:
+  product<T> tile_at(index t) const {
+    index const i = t / grid_.across % grid_.down * grid_.rows, j = t % grid_.across * grid_.columns;
+    return product_at_(t / grid_.across / grid_.down)
+        .part(i, std::min(grid_.rows, first_.rows - i), j, std::min(grid_.columns, first_.columns - j));
+  }
+  void finish_tile(index t) const {
+    index const i = t / grid_.across % grid_.down * grid_.rows, j = t % grid_.across * grid_.columns;
+    finish_(t / grid_.across / grid_.down, i, std::min(first_.rows, i + grid_.rows), j,
+            std::min(first_.columns, j + grid_.columns));
+  }
+  /// Every part of the sums of a tile apart, then all in turn.
+  void run_in_parts() const {
+    index const parts = grid_.parts;
+    std::unique_ptr<T[]> const space(new T[static_cast<std::size_t>(tiles_ * parts * elements_)]);
+    for_each_unit(where_, tiles_ * parts, elements_ * grid_.depth, [&](index begin, index end) {
+      for (index unit = begin; unit < end; ++unit) {
+        product<T> const p = tile_at(unit / parts);
+        index const k = unit % parts * grid_.depth;
+        multiply(p.part_of_depth(k, std::min(grid_.depth, first_.depth - k), {&space[unit * elements_], p.columns, 1}));
+      }
+    });
+    for_each_unit(where_, tiles_, elements_ * parts * 16, [&](index begin, index end) {
+      for (index t = begin; t < end; ++t) {
+        add_parts(tile_at(t), &space[t * parts * elements_]);
+        finish_tile(t);
+      }
+    });
+  }
+  void add_parts(product<T> const& p, T* sums) const {
+    index const count = p.rows * p.columns;
+    for (index part = 1; part < grid_.parts; ++part) {
+      T const* const more = sums + part * elements_;
+      LOCKSTEP_INDEPENDENT
+      for (index i = 0; i < count; ++i) sums[i] = static_cast<T>(sums[i] + more[i]);
+    }
+    for (index i = 0; i < p.rows; ++i)
+      for (index j = 0; j < p.columns; ++j) *p.c.part(i, j).data = sums[i * p.columns + j];
+  }
+
+  device const& where_;
+  product<T> first_;
+  locate product_at_;
+  finisher finish_;
+  tile_grid grid_;
+  index tiles_, elements_;
+};
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../../algorithm/reducers.hpp"
+#include "deviations.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
 
@@ -66,33 +67,31 @@ struct tile_view {
   auto reduce(Reducer const& reducer, F f) const {
     return reduce_tile(reducer, viewed_row<Row, F>{row, f}, first, count);
   }
-  /// The sums of value - center and of its square, on lanes as other sums.
+  /// The sums of value - center and of its square.
   template <class T>
-  void sum_deviations(T center, T& sum, T& squares) const {
-    T sums[lanes] = {}, squared[lanes] = {};
-    index i = 0;
-    for (; i + lanes <= count; i += lanes)
-      for (index l = 0; l < lanes; ++l) {
-        T const apart = static_cast<T>(row[first + i + l]) - center;
-        sums[l] += apart;
-        squared[l] += apart * apart;
-      }
-    for (index l = 0; i + l < count; ++l) {
-      T const apart = static_cast<T>(row[first + i + l]) - center;
-      sums[l] += apart;
-      squared[l] += apart * apart;
-    }
-    for (index width = lanes / 2; width > 0; width /= 2)
-      for (index l = 0; l < width; ++l) sums[l] += sums[l + width], squared[l] += squared[l + width];
-    sum = sums[0], squares = squared[0];
+  deviation_sums<T> deviations(T center) const {
+    return sum_deviations<false>(row, first, count, center);
   }
   /// The mean of the first values, `lanes` at most.
   template <class T>
   T mean_of_first() const {
     index const used = std::min(count, lanes);
-    T sum{};
-    for (index i = 0; i < used; ++i) sum += static_cast<T>(row[first + i]) / static_cast<T>(used);
-    return sum;
+    T const share = T(1) / static_cast<T>(used);
+    T part[lanes] = {};
+    for (index l = 0; l < used; ++l) part[l] = static_cast<T>(row[first + l]) * share;
+    for (index half = lanes / 2; half > 0; half /= 2)
+      for (index l = 0; l < half; ++l) part[l] += part[l + half];
+    return part[0];
+  }
+};
+/// The same, and the sum of the values is found on the way.
+template <class Row, class T>
+struct summed_tile_view : tile_view<Row> {
+  T& plain;
+  deviation_sums<T> deviations(T center) const {
+    auto const found = sum_deviations<true>(this->row, this->first, this->count, center);
+    plain = found.plain;
+    return found;
   }
 };
 template <looks_at_tiles Reducer, class Row>
@@ -108,11 +107,19 @@ A combine_tree(Reducer const& reducer, A* partial, index count) {
   return partial[0];
 }
 
+/// True when the values may be read where they lie.
+template <std::size_t R, class Evaluator, class V>
+inline constexpr bool reads_memory = false;
+template <class Evaluator, class V>
+inline constexpr bool reads_memory<1, Evaluator, V> =
+    std::is_same_v<decltype(std::declval<Evaluator const&>().row(coordinates<1>{})), pointer_row<V>>;
+
 /// One reduction of a pass while it runs: reads tiles, keeps a partial result per tile.
 template <class Reducer, class Evaluator, std::size_t R, class Result>
 class tile_reducer {
  public:
   using accumulator = typename Reducer::accumulator;
+  using evaluator = Evaluator;
   using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
 
   tile_reducer(reduction_part<Reducer, Evaluator> const& part, shape<R> const& extents, Result* result)
@@ -142,6 +149,26 @@ class tile_reducer {
     partial_[tile_number] = found;
   }
 
+  /// One look at a tile serves reducers that take deviations and those that sum the same values in memory.
+  static constexpr bool may_lead = takes_deviations<Reducer, value> && reads_memory<R, Evaluator, value>;
+  static constexpr bool may_ride = sums_plainly<Reducer> && reads_memory<R, Evaluator, value>;
+  template <class Leader>
+  bool rides_with([[maybe_unused]] Leader const& leader) const {
+    if constexpr (may_ride && std::is_same_v<value, typename Leader::value>)
+      if (reader_.one_fast_row() && leader.reader_.one_fast_row())
+        return reader_.fast_row().data == leader.reader_.fast_row().data;
+    return false;
+  }
+  /// Runs a tile with its riders: returns the sum of its values.
+  value run_and_sum(index tile_number) const {
+    index const first = tile_number * tile, count = std::min(tile, total_ - first);
+    value plain{};
+    summed_tile_view<pointer_row<value>, value> const look{{reader_.fast_row(), first, count}, plain};
+    partial_[tile_number] = reducer_.tile(count, look);
+    return plain;
+  }
+  void ride(index tile_number, value sum) const { partial_[tile_number] = sum; }
+
   void write_result() const {
     index const tiles = R == 0 ? 1 : (total_ + tile - 1) / tile;
     auto all = combine_tree(reducer_, partial_.get(), tiles);
@@ -161,12 +188,35 @@ class tile_reducer {
     return place;
   }
 
+  template <class, class, std::size_t, class>
+  friend class tile_reducer;
+
   Reducer reducer_;
   reader<Evaluator, R> reader_;
   index total_;
   std::unique_ptr<accumulator[]> partial_;
   Result* result_;
 };
+
+/// Every reduction of a pass over one tile.
+template <class... Running>
+void run_tile(index t, Running const&... running) {
+  constexpr bool leads[] = {Running::may_lead...};
+  constexpr std::size_t leader = static_cast<std::size_t>(std::find(leads, leads + sizeof...(Running), true) - leads);
+  if constexpr (leader < sizeof...(Running) && (Running::may_ride || ...)) {
+    auto const& first = std::get<leader>(std::tie(running...));
+    if ((running.rides_with(first) || ...)) {
+      auto const sum = first.run_and_sum(t);
+      auto const run_other = [&](auto const& each) {
+        if constexpr (std::remove_cvref_t<decltype(each)>::may_ride)
+          if (each.rides_with(first)) return each.ride(t, sum);
+        if (static_cast<void const*>(&each) != &first) each.run(t);
+      };
+      return (run_other(running), ...);
+    }
+  }
+  (running.run(t), ...);
+}
 
 /// Reduces every part over the same index space, which must not be empty, in one parallel pass: tile by tile, so that
 /// what the parts share is read from memory once. Writes one result each.
@@ -178,7 +228,7 @@ void reduce(device const& where, shape<R> const& extents,
         auto const pass = [&](auto const&... running) {
           index const tiles = (static_cast<index>(extents.size()) + tile - 1) / tile;
           parallel_ranges(where, tiles, 1, serial_below / tile, [&](index first, index last) {
-            for (index t = first; t < last; ++t) (running.run(t), ...);
+            for (index t = first; t < last; ++t) run_tile(t, running...);
           });
           (running.write_result(), ...);
         };

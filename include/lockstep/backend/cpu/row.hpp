@@ -3,6 +3,7 @@
 #pragma once
 
 #include "row_panel.hpp"
+#include "row_source.hpp"
 #include "turn.hpp"
 
 namespace lockstep {
@@ -18,14 +19,14 @@ inline constexpr index panel_elements = index{1} << 17;
 inline constexpr index narrowest_panel = 32;
 
 /// One row kernel while it runs. Rows are (outer, inner), the elements of one `inner` apart.
-template <class Rule, class Evaluator, std::size_t R, class T>
+template <class Rule, class T>
 class row_kernel {
  public:
   using element = typename Rule::element;
   using results = typename Rule::results;
 
-  row_kernel(device const& where, Rule const& rule, axis_split const& split, reader<Evaluator, R> const& from,
-             T* target, bool past_caches)
+  row_kernel(device const& where, Rule const& rule, axis_split const& split, row_source<element> const& from, T* target,
+             bool past_caches)
       : where_(where), rule_(rule), split_(split), from_(from), target_(target) {
     auto const bytes = static_cast<std::size_t>(split.outer * split.length * split.inner) * sizeof(T);
     bool const whole_lines = split.inner == 1 || static_cast<std::size_t>(split.inner) * sizeof(T) % 64 == 0;
@@ -48,8 +49,7 @@ class row_kernel {
  private:
   /// Elements [first, first + count) of the row-major index: where they lie, or read into `space`.
   element const* load(index first, index count, element* space) const {
-    if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<element>>)
-      if (from_.one_fast_row()) return from_.fast_row().data + first;
+    if (from_.memory()) return from_.memory() + first;
     from_.read(first, first + count, space);
     return space;
   }
@@ -159,15 +159,12 @@ class row_kernel {
   void read_lines(index first, index lines, index rows, element* panel, index width) const {
     if (width == split_.inner) return from_.read(first, first + lines * width, panel);
     for (index l = 0; l < lines; ++l, first += split_.inner, panel += width) {
-      if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<element>>)
-        if (from_.one_fast_row()) {
-          element const* const line = from_.fast_row().data + first;
-          for_each_strip(rows, [&](index at, auto count) {
-            for (index j = 0; j < count; ++j) panel[at + j] = line[at + j];
-          });
-          continue;
-        }
-      from_.read(first, first + rows, panel);
+      if (element const* const line = from_.memory())
+        for_each_strip(rows, [&](index at, auto count) {
+          for (index j = 0; j < count; ++j) panel[at + j] = line[first + at + j];
+        });
+      else
+        from_.read(first, first + rows, panel);
     }
   }
   void write_lines(index first, index lines, index rows, element const* panel, index width,
@@ -238,7 +235,7 @@ class row_kernel {
   device const& where_;
   Rule const& rule_;
   axis_split split_;
-  reader<Evaluator, R> const& from_;
+  row_source<element> const& from_;
   T* target_;
   bool streams_;
 };
@@ -249,7 +246,8 @@ template <class Rule, std::size_t R, std::size_t ReadRank, class Evaluator, clas
 void map_rows(device const& where, Rule const& rule, shape<R> const& extents, std::size_t axis,
               shape<ReadRank> const& read_extents, Evaluator const& evaluator, T* target, bool past_caches) {
   reader<Evaluator, ReadRank> const from(evaluator, read_extents);
-  row_kernel<Rule, Evaluator, ReadRank, T>(where, rule, axis_split(extents, axis), from, target, past_caches).run();
+  row_source<typename Rule::element> const source(from);
+  row_kernel<Rule, T>(where, rule, axis_split(extents, axis), source, target, past_caches).run();
 }
 
 }  // namespace cpu

@@ -1,0 +1,110 @@
+// Sums of deviations from a center and of their squares over one tile, and the plain sum beside them in the same look.
+#pragma once
+
+#include "../../expression/evaluator.hpp"
+#include "stream.hpp"
+#include "tuning.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// The sums of value - center and of its square; `plain`, the sum of the values, has the bits that a tile's sum has.
+template <class T>
+struct deviation_sums {
+  T sum, squares, plain;
+};
+
+/// The three sums while they grow, on lanes as other sums.
+template <bool Plain, class T>
+class deviation_lanes {
+ public:
+  explicit deviation_lanes(T center) : center_(center) {
+    for (index l = 0; l < lanes; ++l) sums_[l] = squares_[l] = T(0), plain_[l] = -T(0);  // -0 + x is x, whatever x is
+  }
+
+  template <class Row>
+  void add(Row row, index first, index count) {
+    index const whole = count / lanes;
+    for (index g = 0; g < whole; g += groups_at_a_time)
+      for (index l = 0; l < lanes; l += width)
+        add_groups(row, first + g * lanes + l, std::min(groups_at_a_time, whole - g), l);
+    for (index i = whole * lanes; i < count; ++i) {
+      T const value = static_cast<T>(row[first + i]), apart = value - center_;
+      index const l = i - whole * lanes;
+      sums_[l] += apart;
+      squares_[l] += apart * apart;
+      if constexpr (Plain) plain_[l] += value;
+    }
+  }
+  deviation_sums<T> total() {
+    for (index half = lanes / 2; half > 0; half /= 2)
+      for (index l = 0; l < half; ++l) {
+        sums_[l] += sums_[l + half], squares_[l] += squares_[l + half];
+        if constexpr (Plain) plain_[l] += plain_[l + half];
+      }
+    return {sums_[0], squares_[0], plain_[0]};
+  }
+
+ private:
+  typedef T vector __attribute__((vector_size(vector_bytes)));
+  static constexpr index per_vector = static_cast<index>(vector_bytes / sizeof(T));
+  static constexpr int vectors = 4;
+  /// So many lanes that their three sums stay in registers, and so many values that those of all lanes stay in the L1
+  /// cache from the first such lanes to the last.
+  static constexpr index width = vectors * per_vector;
+  static constexpr index groups_at_a_time = width == lanes ? tile : 32;
+  static_assert(lanes % width == 0);
+
+  static vector load(T const* from) {
+    vector v;
+    __builtin_memcpy(&v, from, sizeof v);
+    return v;
+  }
+  static vector load_row(pointer_row<T> row, index at) { return load(row.data + at); }
+  template <class Row>
+  static vector load_row(Row row, index at) {
+    T values[per_vector];
+    for (index l = 0; l < per_vector; ++l) values[l] = static_cast<T>(row[at + l]);
+    return load(values);
+  }
+
+  template <class Row>
+  [[gnu::always_inline]] void add_groups(Row row, index first, index groups, index lane) {
+    vector sums[vectors], squares[vectors], plain[vectors];
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; ++k) {
+      index const l = lane + k * per_vector;
+      sums[k] = load(sums_ + l), squares[k] = load(squares_ + l), plain[k] = load(plain_ + l);
+    }
+    vector const center = center_ - vector{};
+    for (index g = 0; g < groups; ++g)
+      for (int k = 0; k < vectors; ++k) {
+        vector const value = load_row(row, first + g * lanes + k * per_vector), apart = value - center;
+        sums[k] += apart;
+        squares[k] += apart * apart;
+        if constexpr (Plain) plain[k] += value;
+      }
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; ++k) {
+      index const l = lane + k * per_vector;
+      __builtin_memcpy(sums_ + l, &sums[k], sizeof(vector));
+      __builtin_memcpy(squares_ + l, &squares[k], sizeof(vector));
+      __builtin_memcpy(plain_ + l, &plain[k], sizeof(vector));
+    }
+  }
+
+  T center_;
+  alignas(64) T sums_[lanes], squares_[lanes], plain_[lanes];
+};
+
+template <bool Plain, class T, class Row>
+[[gnu::noinline]] deviation_sums<T> sum_deviations(Row row, index first, index count, T center) {
+  deviation_lanes<Plain, T> found(center);
+  found.add(row, first, count);
+  return found.total();
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
