@@ -1,5 +1,11 @@
 // Comparison with peers: we and every peer in turn, many times in one run, so that a machine whose speed drifts treats
-// all alike. A row per task, as text and, with LOCKSTEP_BENCH_JSON=<file>, as one JSON object per line.
+// all alike. A row per task, as text and, with LOCKSTEP_BENCH_JSON=<file>, as one JSON object per line (see table.cpp).
+//
+// The limit of a task is the time in which this machine moves its bytes (limits.hpp): as many of them as are both read
+// and written at the rate of a copy, the others at the rate of reading or writing alone, in the task's size class. A
+// task that doesn't say how many it writes gets the fastest of the three rates. What is reached is limit / time: it may
+// exceed 1 where memory was slower when the limit was measured, or where data stay in a faster cache than their size
+// suggests; tasks that compute much stay far below.
 #pragma once
 
 #include <algorithm>
@@ -11,22 +17,25 @@
 #include <thread>
 #include <vector>
 
+#include "limits.hpp"
 #include "paired.hpp"
 
 namespace bench {
 
-/// Someone who does the same task.
+/// Someone who does the same task. One named "limit", "read limit" or "copy" is a yardstick, not a peer.
 struct contestant {
   std::string name;
   std::function<void()> run;
 };
 
-/// One task at one size on so many threads. `bytes` is the fewest that have to be moved.
+/// One task at one size on so many threads. `bytes` is the fewest that have to be moved, `written` those of them that
+/// are written.
 struct task {
   std::string name, type;
   std::size_t n;
   int threads;
   double bytes;
+  double written = -1;
 };
 
 /// Keeps the compiler from dropping what a benchmark computes.
@@ -35,59 +44,106 @@ void keep(T const& value) {
   asm volatile("" : : "g"(&value) : "memory");
 }
 
-/// Runs per timing so that one takes at least about 20 us, and rounds so that all of it takes about `budget` seconds.
-inline void compare(task const& what, std::function<void()> ours, std::vector<contestant> const& peers,
-                    double budget = 0.6) {
-  std::vector<contestant> all{{"lockstep", std::move(ours)}};
-  all.insert(all.end(), peers.begin(), peers.end());
+inline double limit_seconds(task const& what) {
+  rates const& most = limit_of(what.bytes, what.threads);
+  if (what.written < 0) return what.bytes / std::max({most.read, most.write, most.copy});
+  double const read = what.bytes - what.written, both = std::min(read, what.written);
+  return 2 * both / most.copy + (read - both) / most.read + (what.written - both) / most.write;
+}
+
+/// Medians of all contestants, timed in turn. A timing takes at least about 20 us, all of them about `budget` seconds.
+/// Whoever takes more than 20 ms and more than five times as long as the first one is timed only once.
+inline std::vector<double> times_of(std::vector<contestant> const& all, double budget) {
+  constexpr std::chrono::milliseconds pause(2);  // the last one's threads may still spin
   std::vector<int> repeats;
+  std::vector<std::vector<double>> times(all.size());
+  std::vector<std::size_t> in_turn;
   double round = 0;
-  for (contestant const& each : all) {
-    each.run();
-    double const once = seconds(each.run, 1);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].run();
+    times[i].push_back(seconds(all[i].run, 1));
+    double const once = times[i][0];
     repeats.push_back(std::max(1, static_cast<int>(20e-6 / std::max(once, 1e-9))));
-    round += once * repeats.back();
+    if (once > 20e-3 && once > 5 * times[0][0]) continue;
+    in_turn.push_back(i);
+    times[i].clear();
+    round += once * (repeats[i] + 1) + std::chrono::duration<double>(pause).count();
   }
   int const rounds = std::clamp(static_cast<int>(budget / round), 3, 51);
-  std::vector<std::vector<double>> times(all.size());
   for (int r = 0; r < rounds; ++r)
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the last one's threads may still spin
+    for (std::size_t const i : in_turn) {
+      std::this_thread::sleep_for(pause);
       all[i].run();
       times[i].push_back(seconds(all[i].run, repeats[i]));
     }
   std::vector<double> medians;
   for (auto const& each : times) medians.push_back(median(each));
+  return medians;
+}
 
+/// The fastest peer's number; 0 where there is none.
+inline std::size_t best_peer(std::vector<contestant> const& all, std::vector<double> const& medians) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    bool const yardstick = all[i].name == "limit" || all[i].name == "read limit" || all[i].name == "copy";
+    if (!yardstick && (best == 0 || medians[i] < medians[best])) best = i;
+  }
+  return best;
+}
+
+inline void print_row(task const& what, std::vector<contestant> const& all, std::vector<double> const& medians,
+                      double limit) {
   static bool const header = [] {
-    std::printf("%-26s %-8s %10s %2s %12s %8s  %s\n", "task", "type", "n", "T", "ours", "GB/s",
+    std::printf("%-26s %-8s %10s %2s %12s %8s %6s  %s\n", "task", "type", "n", "T", "ours", "GB/s", "limit",
                 "ours/best peer  (every peer: peer/ours)");
     return true;
   }();
   static_cast<void>(header);
-  double best = 0;
-  std::string rest;
-  for (std::size_t i = 1; i < all.size(); ++i) {
-    if (best == 0 || medians[i] < best) best = medians[i];
-    char text[96];
-    std::snprintf(text, sizeof text, "%s%s %.2f", i > 1 ? ", " : "", all[i].name.c_str(), medians[i] / medians[0]);
-    rest += text;
-  }
-  std::printf("%-26s %-8s %10zu %2d %9.2f us %8.1f  ", what.name.c_str(), what.type.c_str(), what.n, what.threads,
-              medians[0] * 1e6, what.bytes / medians[0] * 1e-9);
-  if (best > 0) std::printf("%5.2f  (%s)", medians[0] / best, rest.c_str());
+  std::printf("%-26s %-8s %10zu %2d %9.2f us %8.1f %6.2f  ", what.name.c_str(), what.type.c_str(), what.n, what.threads,
+              medians[0] * 1e6, what.bytes / medians[0] * 1e-9, limit / medians[0]);
+  std::size_t const best = best_peer(all, medians);
+  if (best > 0) std::printf("%5.2f  ", medians[0] / medians[best]);
+  for (std::size_t i = 1; i < all.size(); ++i)
+    std::printf("%s%s %.2f%s", i == 1 ? "(" : ", ", all[i].name.c_str(), medians[i] / medians[0],
+                i + 1 == all.size() ? ")" : "");
   std::printf("\n");
   std::fflush(stdout);
+}
 
-  char const* const path = std::getenv("LOCKSTEP_BENCH_JSON");
-  std::FILE* const file = path ? std::fopen(path, "a") : nullptr;
-  if (!file) return;
-  std::fprintf(file, "{\"task\":\"%s\",\"type\":\"%s\",\"n\":%zu,\"threads\":%d,\"bytes\":%.0f,\"seconds\":{",
-               what.name.c_str(), what.type.c_str(), what.n, what.threads, what.bytes);
+/// Names hold neither quotes nor backslashes. The family is the name of the program's source file.
+inline void write_row(char const* path, task const& what, std::vector<contestant> const& all,
+                      std::vector<double> const& medians, double limit) {
+  std::FILE* const file = std::fopen(path, "a");
+  if (!file) {
+    std::fprintf(stderr, "LOCKSTEP_BENCH_JSON: found %s, expected a file that can be written\n", path);
+    std::exit(1);
+  }
+  std::string family = __BASE_FILE__;
+  family = family.substr(family.find_last_of('/') + 1);
+  family = family.substr(0, family.rfind("_bench"));
+  std::size_t const best = best_peer(all, medians);
+  std::fprintf(file, "{\"family\":\"%s\",\"task\":\"%s\",\"type\":\"%s\",\"n\":%zu,\"threads\":%d,\"bytes\":%.0f,",
+               family.c_str(), what.name.c_str(), what.type.c_str(), what.n, what.threads, what.bytes);
+  std::fprintf(file, "\"limit_seconds\":%.9g,\"best_peer\":\"%s\",\"seconds\":{", limit,
+               best > 0 ? all[best].name.c_str() : "");
   for (std::size_t i = 0; i < all.size(); ++i)
     std::fprintf(file, "%s\"%s\":%.9g", i ? "," : "", all[i].name.c_str(), medians[i]);
   std::fprintf(file, "}}\n");
   std::fclose(file);
+}
+
+/// Times us and the peers for about `budget` seconds, prints a row and keeps it where LOCKSTEP_BENCH_JSON says. With
+/// LOCKSTEP_BENCH_ONLY=<text> only tasks whose names contain the text run.
+inline void compare(task const& what, std::function<void()> ours, std::vector<contestant> const& peers,
+                    double budget = 0.6) {
+  char const* const only = std::getenv("LOCKSTEP_BENCH_ONLY");
+  if (only && what.name.find(only) == std::string::npos) return;
+  std::vector<contestant> all{{"lockstep", std::move(ours)}};
+  all.insert(all.end(), peers.begin(), peers.end());
+  double const limit = limit_seconds(what);
+  std::vector<double> const medians = times_of(all, budget);
+  print_row(what, all, medians, limit);
+  if (char const* const path = std::getenv("LOCKSTEP_BENCH_JSON")) write_row(path, what, all, medians, limit);
 }
 
 }  // namespace bench

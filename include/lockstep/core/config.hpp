@@ -35,6 +35,13 @@
 #define LOCKSTEP_INDEPENDENT
 #endif
 
+// Unrolls a short loop of known length, so that the vectors it works on stay in registers.
+#if defined(__GNUC__) && !defined(__CUDACC__)
+#define LOCKSTEP_UNROLL _Pragma("GCC unroll 16")
+#else
+#define LOCKSTEP_UNROLL
+#endif
+
 // LOCKSTEP_FUNCTION(name, (x, y), expression): at namespace scope, makes `name` a function object of up to six
 // arguments that every device can call, and that expressions print by its name.
 #define LOCKSTEP_FUNCTION(NAME, PARAMETERS, ...)                                                            \

@@ -72,7 +72,7 @@ class deviation_lanes {
   template <class Row>
   [[gnu::always_inline]] void add_groups(Row row, index first, index groups, index lane) {
     vector sums[vectors], squares[vectors], plain[vectors];
-#pragma GCC unroll 4
+    LOCKSTEP_UNROLL
     for (int k = 0; k < vectors; ++k) {
       index const l = lane + k * per_vector;
       sums[k] = load(sums_ + l), squares[k] = load(squares_ + l), plain[k] = load(plain_ + l);
@@ -85,7 +85,7 @@ class deviation_lanes {
         squares[k] += apart * apart;
         if constexpr (Plain) plain[k] += value;
       }
-#pragma GCC unroll 4
+    LOCKSTEP_UNROLL
     for (int k = 0; k < vectors; ++k) {
       index const l = lane + k * per_vector;
       __builtin_memcpy(sums_ + l, &sums[k], sizeof(vector));

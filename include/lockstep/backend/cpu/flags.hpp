@@ -108,7 +108,7 @@ template <index Lanes, class Group, class One>
   for (; j + flags_per_word <= last; j += flags_per_word) {
     std::uint64_t word = 0;
 #if !defined(__CUDACC__)
-#pragma GCC unroll 8
+    LOCKSTEP_UNROLL
 #endif
     for (index i = 0; i < flags_per_word; i += Lanes) word |= std::uint64_t{group(j + i)} << i;
     *words++ = word;
@@ -128,7 +128,7 @@ template <class Row>
   constexpr index lanes = 32 / sizeof(lane);
   auto const group = [&](index j) {
     lane each[lanes];  // one vector: never stored
-#pragma GCC unroll 8
+    LOCKSTEP_UNROLL
     for (index k = 0; k < lanes; ++k) each[k] = -static_cast<lane>(row[j + k]);
     typename mask::vector v;
     __builtin_memcpy(&v, each, sizeof(v));

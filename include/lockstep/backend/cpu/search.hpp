@@ -20,7 +20,7 @@ void search_values(T const* sorted, index n, T const* values, index count, Less 
     for (index length = n; length > 0;) {
       index const half = (length + 1) / 2;
 #if !defined(__CUDACC__)
-#pragma GCC unroll 8
+      LOCKSTEP_UNROLL
 #endif
       for (index s = 0; s < together; ++s) {
         T const probe = base[s][half - 1];

@@ -33,11 +33,11 @@ struct square_block {
   }
   [[gnu::always_inline]] static void turn(void const* in, std::size_t in_bytes, void* out, std::size_t out_bytes) {
     vector v[size];
-#pragma GCC unroll 16
+    LOCKSTEP_UNROLL
     for (int i = 0; i < size; ++i)
       __builtin_memcpy(&v[i], static_cast<char const*>(in) + static_cast<std::size_t>(i) * in_bytes, sizeof(vector));
     exchange_all<1>(v);
-#pragma GCC unroll 16
+    LOCKSTEP_UNROLL
     for (int i = 0; i < size; ++i)
       __builtin_memcpy(static_cast<char*>(out) + static_cast<std::size_t>(i) * out_bytes, &v[i], sizeof(vector));
   }

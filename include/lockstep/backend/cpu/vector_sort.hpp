@@ -60,9 +60,9 @@ class splitter {
 
     [[gnu::always_inline]] void split_block(K const* source) {
       vector v[vectors];
-#pragma GCC unroll 8
+      LOCKSTEP_UNROLL
       for (int i = 0; i < vectors; ++i) v[i] = lanes::load(source + i * width);
-#pragma GCC unroll 8
+      LOCKSTEP_UNROLL
       for (int i = 0; i < vectors; ++i) split_vector(v[i]);
     }
     [[gnu::always_inline]] void split_vector(vector raw) {
