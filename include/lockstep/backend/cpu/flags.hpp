@@ -107,9 +107,7 @@ template <index Lanes, class Group, class One>
   index j = first;
   for (; j + flags_per_word <= last; j += flags_per_word) {
     std::uint64_t word = 0;
-#if !defined(__CUDACC__)
     LOCKSTEP_UNROLL
-#endif
     for (index i = 0; i < flags_per_word; i += Lanes) word |= std::uint64_t{group(j + i)} << i;
     *words++ = word;
   }

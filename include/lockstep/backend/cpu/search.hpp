@@ -19,9 +19,7 @@ void search_values(T const* sorted, index n, T const* values, index count, Less 
     for (T const*& each : base) each = sorted;
     for (index length = n; length > 0;) {
       index const half = (length + 1) / 2;
-#if !defined(__CUDACC__)
       LOCKSTEP_UNROLL
-#endif
       for (index s = 0; s < together; ++s) {
         T const probe = base[s][half - 1];
         bool const right = Upper ? !before(wanted[s], probe) : before(probe, wanted[s]);
