@@ -174,4 +174,24 @@ TEST_CASE("of strided and neighboring expressions, of each other, into windows a
   });
 }
 
+TEST_CASE("rows have the bits of a whole reduction, however long and however many") {
+  lockstep::test::for_each_device([](lockstep::device const& dev) {
+    for (lockstep::index length : {1, 2, 31, 32, 33, 64, 127, 128, 129, 300})
+      for (lockstep::index rows : {1, 2, 31, 33, 700}) {
+        INFO(rows, " rows of ", length);
+        lockstep::array<float, 2> x(dev, {rows, length});
+        x = lockstep::random::uniform<float>(dev, lockstep::shape{rows, length}, lockstep::seed(3), -1.0f, 1.0f);
+        auto const sums = lockstep::sum(x, lockstep::axis(1)).to_host();
+        auto const largest = lockstep::max(x * 2.0f, lockstep::axis(1)).to_host();
+        std::size_t wrong = 0;
+        for (lockstep::index r : {lockstep::index{0}, rows / 2, rows - 1}) {
+          auto const row = x.slice({r, 0}, {r + 1, length});
+          float const sum = lockstep::sum(row), most = lockstep::max(row);
+          wrong += sums[static_cast<std::size_t>(r)] != sum || largest[static_cast<std::size_t>(r)] != 2 * most;
+        }
+        CHECK(wrong == 0);
+      }
+  });
+}
+
 }  // namespace reduce_axis_tests

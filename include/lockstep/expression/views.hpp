@@ -260,15 +260,30 @@ auto column(E&& e) {
 /// What lies outside an index space: zeros, the nearest element, or the other end.
 enum class boundary { zero, clamp, wrap };
 
+/// value, or zero where `keep` is false. (Of numbers by their bits: g++ would make a path of its own for each of
+/// several conditions, and vectorize none.)
+template <class T>
+LOCKSTEP_INLINE T value_or_zero(T value, bool keep) {
+  if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool> && sizeof(T) <= 8) {
+    using narrow = std::conditional_t<sizeof(T) == 1, std::uint8_t, std::uint16_t>;
+    using wide = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    using word = std::conditional_t<sizeof(T) <= 2, narrow, wide>;
+    word bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    bits = static_cast<word>(bits & (word{0} - static_cast<word>(keep)));
+    __builtin_memcpy(&value, &bits, sizeof bits);
+    return value;
+  } else {
+    return keep ? value : T{};
+  }
+}
+
 template <class Row, class T>
 struct neighbor_row {
   Row row;
   index shift;
   bool inside;
-  LOCKSTEP_INLINE T operator[](index j) const {
-    T const value = row[j + shift];
-    return inside ? value : T{};
-  }
+  LOCKSTEP_INLINE T operator[](index j) const { return value_or_zero<T>(row[j + shift], inside); }
 };
 
 template <class Inner, class T, std::size_t R>

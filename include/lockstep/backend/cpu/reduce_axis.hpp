@@ -3,6 +3,7 @@
 #pragma once
 
 #include "reduce.hpp"
+#include "turn.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -32,10 +33,56 @@ auto reduce_part_of_row(Reducer const& reducer, Row row, index offset, index at,
   }
 }
 
+/// Rows of at most this many elements are reduced side by side.
+inline constexpr index short_row_length = 128;
+
+/// Reducers whose combinations of many rows can be vectors.
+template <class Reducer>
+inline constexpr bool combines_rows_abreast = false;
+template <class Reducer>
+requires(!positional<Reducer> &&
+         !looks_at_tiles<Reducer>) inline constexpr bool combines_rows_abreast<Reducer> = Reducer::commutative;
+
+/// Reduces short rows: as many as a tile holds are turned, so that vector lanes belong to different rows. Each row is
+/// combined in the order of reduce_tile.
+template <class Reducer, class Evaluator, std::size_t R, class Result>
+void reduce_short_rows(device const& where, axis_split const& split, Reducer const& reducer,
+                       reader<Evaluator, R> const& from, Result* results) {
+  using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
+  index const length = split.length, used = std::min(length, lanes), abreast = tile / length;
+  parallel_ranges(where, split.outer, abreast, std::max<index>(1, serial_below / length), [&](index first, index last) {
+    local_values<value, tile> values, turned;
+    local_values<typename Reducer::accumulator, tile> space;
+    auto* const lane = space.data();
+    value const* const row = turned.data();
+    for (index at = first; at < last; at += abreast) {
+      index const rows = std::min(abreast, last - at);
+      from.read(at * length, (at + rows) * length, values.data());
+      turn(values.data(), length, rows, length, turned.data(), abreast);
+      for (index i = 0; i < used * abreast; ++i) lane[i] = reducer.lift(row[i]);
+      for (index k = lanes; k < length; ++k) {
+        auto* const into = lane + k % lanes * abreast;
+        LOCKSTEP_INDEPENDENT
+        for (index r = 0; r < rows; ++r) into[r] = reducer.combine(into[r], reducer.lift(row[k * abreast + r]));
+      }
+      for (index width = lanes / 2; width > 0; width /= 2)
+        for (index l = 0; l < width && l + width < used; ++l) {
+          auto *const into = lane + l * abreast, *const with = lane + (l + width) * abreast;
+          LOCKSTEP_INDEPENDENT
+          for (index r = 0; r < rows; ++r) into[r] = reducer.combine(into[r], with[r]);
+        }
+      for (index r = 0; r < rows; ++r) results[at + r] = static_cast<Result>(reducer.finish(lane[r], length));
+    }
+  });
+}
+
 template <class Reducer, class Evaluator, std::size_t R, class Result>
 void reduce_last_axis(device const& where, axis_split const& split, Reducer const& reducer,
                       reader<Evaluator, R> const& from, Result* results) {
   using accumulator = typename Reducer::accumulator;
+  if constexpr (combines_rows_abreast<Reducer>)
+    if (split.length <= short_row_length && split.outer > 1)
+      return reduce_short_rows(where, split, reducer, from, results);
   index const tiles = (split.length + tile - 1) / tile;
   std::unique_ptr<accumulator[]> partial(new accumulator[static_cast<std::size_t>(split.outer * tiles)]);
   index const serial = std::max<index>(1, serial_below / std::min(split.length, tile));
