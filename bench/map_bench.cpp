@@ -170,7 +170,7 @@ void extremes(operands& o) {
   add_eigen(
       places, threads,
       [](auto& a) {
-        Eigen::Index at;
+        std::ptrdiff_t at;
         a.maxCoeff(&at), keep(at);
       },
       o.a);

@@ -98,7 +98,7 @@ void stable_row(std::size_t n, int threads) {
 }
 
 /// Integers in the order of their floats.
-std::uint64_t packed(float key, std::uint32_t value) {
+[[maybe_unused]] std::uint64_t packed(float key, std::uint32_t value) {
   std::int32_t bits;
   std::memcpy(&bits, &key, 4);
   auto const ordered = static_cast<std::uint32_t>(bits < 0 ? ~bits : bits ^ INT32_MIN);
