@@ -8,6 +8,7 @@
 #include <lockstep/lockstep.hpp>
 #include <string>
 
+#include "algorithm/row_space.hpp"
 #include "support/devices.hpp"
 #include "support/values.hpp"
 
@@ -15,27 +16,8 @@ namespace map_rows_tests {
 
 using lockstep::array, lockstep::axis, lockstep::device, lockstep::fold, lockstep::fold_in_place, lockstep::index,
     lockstep::map_rows;
+using lockstep::test::by_rows, lockstep::test::row_space;
 using lockstep::test::difference, lockstep::test::for_each_device, lockstep::test::random_values;
-
-/// An index space of three axes seen as rows along one.
-struct row_space {
-  std::size_t outer, length, inner;
-  std::size_t size() const { return outer * length * inner; }
-};
-
-/// Calls f(the row's values) for every row, which f overwrites.
-template <class F>
-std::vector<double> by_rows(std::vector<double> values, row_space const& s, F&& f) {
-  std::vector<double> row(s.length);
-  for (std::size_t o = 0; o < s.outer; ++o)
-    for (std::size_t i = 0; i < s.inner; ++i) {
-      double* const first = values.data() + o * s.length * s.inner + i;
-      for (std::size_t l = 0; l < s.length; ++l) row[l] = first[l * s.inner];
-      f(row);
-      for (std::size_t l = 0; l < s.length; ++l) first[l * s.inner] = row[l];
-    }
-  return values;
-}
 
 /// Smallest and largest of a row.
 struct span {

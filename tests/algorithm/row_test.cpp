@@ -8,34 +8,16 @@
 #include <lockstep/algorithm/row.hpp>
 #include <lockstep/lockstep.hpp>
 
+#include "algorithm/row_space.hpp"
 #include "support/devices.hpp"
 #include "support/values.hpp"
 
 namespace row_tests {
 
 using lockstep::array, lockstep::axis, lockstep::device, lockstep::index, lockstep::map_rows, lockstep::shape;
+using lockstep::test::by_rows, lockstep::test::row_space;
 using lockstep::test::contains, lockstep::test::difference, lockstep::test::far_from, lockstep::test::for_each_device,
     lockstep::test::message_of, lockstep::test::random_values, lockstep::test::same_bits;
-
-/// An index space of three axes seen as rows along one.
-struct row_space {
-  std::size_t outer, length, inner;
-  std::size_t size() const { return outer * length * inner; }
-};
-
-/// Calls f(the row's values) for every row, which f overwrites.
-template <class F>
-std::vector<double> by_rows(std::vector<double> values, row_space const& s, F&& f) {
-  std::vector<double> row(s.length);
-  for (std::size_t o = 0; o < s.outer; ++o)
-    for (std::size_t i = 0; i < s.inner; ++i) {
-      double* const first = values.data() + o * s.length * s.inner + i;
-      for (std::size_t l = 0; l < s.length; ++l) row[l] = first[l * s.inner];
-      f(row);
-      for (std::size_t l = 0; l < s.length; ++l) first[l * s.inner] = row[l];
-    }
-  return values;
-}
 
 void softmax_row(std::vector<double>& row) {
   double peak = row[0], sum = 0;

@@ -32,6 +32,13 @@ TEST_CASE("gather, of memory and along an axis") {
   });
 }
 
+TEST_CASE("outer products") {
+  check_same([](device const& dev) {
+    array<float> const u(dev, random_values<float>(300, 1)), v(dev, random_values<float>(70, 2));
+    return lockstep::outer(u, v).to_host();
+  });
+}
+
 TEST_CASE("other orders along an axis") {
   check_same([](device const& dev) {
     array<int, 3> const x(dev, {6, 7, 40}, random_values<int>(6 * 7 * 40, 3));

@@ -39,6 +39,17 @@ concept finishes_tiles = E::tile_sources == 1 && requires(E const& e, lowering& 
   e.tile_source().write_then(context, e, target);
 };
 
+/// What a node that writes itself becomes inside of a larger expression: it is computed first, into a temporary.
+template <node E>
+window<value_t<E> const, rank_v<E>, layout::dense> computed_first(lowering& context, E const& e) {
+  using T = value_t<E>;
+  auto const space = make_storage(context.where, e.size(), sizeof(T));
+  context.temporaries.push_back(space);
+  view<T, rank_v<E>> const values(static_cast<T*>(space->data), e.shape());
+  if (values.size() != 0) e.write(context, values);
+  return {space, values};
+}
+
 /// Evaluates a node whose operands do not overlap the target in a harmful way. `Dense` says what the type of the target
 /// knows: the elements have no gaps.
 template <bool Dense = false, node E, class T, std::size_t Rank>

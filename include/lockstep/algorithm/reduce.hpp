@@ -151,17 +151,9 @@ struct [[nodiscard]] axis_reduction : node_base<axis_reduction<Reducer, E>, redu
         operand);
   }
 
-  /// Inside a larger expression the values are computed first, into a temporary.
-  window<result const, Rank, layout::dense> materialize(lowering& context) const {
-    auto const space = make_storage(context.where, extents.size(), sizeof(result));
-    context.temporaries.push_back(space);
-    view<result, Rank> const values(static_cast<result*>(space->data), extents);
-    if (extents.size() != 0) write(context, values);
-    return {space, values};
-  }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
-    return materialize(context).lower(context, target);
+    return computed_first(context, *this).lower(context, target);
   }
 };
 

@@ -50,17 +50,9 @@ struct [[nodiscard]] row_node : node_base<row_node<Rule, E>, typename Rule::valu
         operand);
   }
 
-  /// Inside a larger expression the values are computed first, into a temporary.
-  window<value const, Rank, layout::dense> materialize(lowering& context) const {
-    auto const space = make_storage(context.where, operand.size(), sizeof(value));
-    context.temporaries.push_back(space);
-    view<value, Rank> const values(static_cast<value*>(space->data), operand.shape());
-    if (values.size() != 0) write(context, values);
-    return {space, values};
-  }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
-    return materialize(context).lower(context, target);
+    return computed_first(context, *this).lower(context, target);
   }
 };
 

@@ -45,17 +45,9 @@ struct [[nodiscard]] scan_node : node_base<scan_node<T, Op, E>, T, 1> {
     }
   }
 
-  /// Inside a larger expression the values are computed first, into a temporary.
-  window<T const, 1, layout::dense> materialize(lowering& context) const {
-    auto const space = make_storage(context.where, operand.size(), sizeof(T));
-    context.temporaries.push_back(space);
-    view<T, 1> const values(static_cast<T*>(space->data), operand.shape());
-    if (values.size() != 0) write(context, values);
-    return {space, values};
-  }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
-    return materialize(context).lower(context, target);
+    return computed_first(context, *this).lower(context, target);
   }
 };
 

@@ -15,16 +15,9 @@ struct [[nodiscard]] scan_result : node_base<Derived, T, Rank> {
     if (!(target.strides == row_major_strides(target.extents))) return store_node(context, self(), target, false);
     self().scan_into(context, target);
   }
-  window<T const, Rank, layout::dense> materialize(lowering& context) const {
-    auto const space = make_storage(context.where, self().size(), sizeof(T));
-    context.temporaries.push_back(space);
-    view<T, Rank> const values(static_cast<T*>(space->data), self().shape());
-    if (values.size() != 0) write(context, values);
-    return {space, values};
-  }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
-    return materialize(context).lower(context, target);
+    return computed_first(context, self()).lower(context, target);
   }
 
  private:

@@ -72,17 +72,9 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
     cpu::reduce_segments(context.where, operand.shape(), part, at, extents[0], nothing, target.data);
   }
 
-  /// Inside a larger expression the values are computed first, into a temporary.
-  window<result const, 1, layout::dense> materialize(lowering& context) const {
-    auto const space = make_storage(context.where, extents.size(), sizeof(result));
-    context.temporaries.push_back(space);
-    view<result, 1> const values(static_cast<result*>(space->data), extents);
-    if (extents.size() != 0) write(context, values);
-    return {space, values};
-  }
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
-    return materialize(context).lower(context, target);
+    return computed_first(context, *this).lower(context, target);
   }
 };
 

@@ -9,9 +9,9 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace random {
 
-/// The numbers from 0 to n - 1 in an order that the seed chooses, each as probable as any other: the order of n random
-/// numbers of 63 bits (equal ones, of which 10^9 have less than one pair in ten drawings, keep theirs). Runs at once;
-/// the same on any number of threads.
+/// The numbers from 0 to n - 1 in an order that the seed chooses: that of n random numbers of 63 bits, so each order is
+/// as probable as any other, but for the few pairs of equal numbers that very large n have. Runs at once; the same on
+/// any number of threads.
 template <class Compilation = compilation>  // compiled where it is called only
 array<index> permutation(device const& where, std::size_t n, seed s) {
   return argsort(random::uniform<index>(where, n, s, index{0}, index{0x7fffffffffffffff}));

@@ -30,6 +30,16 @@ void parallel_ranges(device const& where, index total, index granule, index seri
   });
 }
 
+/// Calls work() once, or on every thread of the device when there are enough elements; the calls share the work among
+/// themselves.
+template <class Work>
+void run_sharing(device const& where, index total, Work&& work) {
+  if (total <= serial_below || where.threads() == 1)
+    work();
+  else
+    where.run(static_cast<index>(where.threads()), [&](index) { work(); });
+}
+
 /// Calls f(coordinates of the row, begin, end) for the parts of rows that make up [first, last) of the row-major index.
 template <std::size_t R, class F>
 void for_each_row_part(shape<R> const& extents, index first, index last, F&& f) {

@@ -184,10 +184,7 @@ template <class T, class Op, class Evaluator>
 void scan(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target,
           bool past_caches) {
   scanner<T, Op, Evaluator> running(rule, evaluator, target, past_caches);
-  if (target.extents[0] <= serial_below || where.threads() == 1)
-    running.work();
-  else
-    where.run(static_cast<index>(where.threads()), [&](index) { running.work(); });
+  run_sharing(where, target.extents[0], [&] { running.work(); });
 }
 
 }  // namespace cpu

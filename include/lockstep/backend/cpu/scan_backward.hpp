@@ -117,10 +117,7 @@ void scan_backward(device const& where, scan_rule<T, Op> const& rule, Evaluator 
   auto const op = exchange(rule.op);
   scan_rule<T, std::remove_const_t<decltype(op)>> const turned{op, rule.inclusive, rule.has_initial, rule.initial};
   backward_scanner<T, std::remove_const_t<decltype(op)>, Evaluator> running(turned, evaluator, target);
-  if (target.extents[0] <= serial_below || where.threads() == 1)
-    running.work();
-  else
-    where.run(static_cast<index>(where.threads()), [&](index) { running.work(); });
+  run_sharing(where, target.extents[0], [&] { running.work(); });
 }
 
 }  // namespace cpu

@@ -225,10 +225,7 @@ void scan_from_heads(device const& where, scan_rule<T, Op> const& rule, Heads co
     scan_from_heads(where, wrapped, heads, evaluator, out, past_caches);
   } else {
     keyed_scanner<T, Op, Heads, Evaluator> running(rule, heads, evaluator, target.extents, target.data, past_caches);
-    if (target.extents[0] <= serial_below || where.threads() == 1)
-      running.work();
-    else
-      where.run(static_cast<index>(where.threads()), [&](index) { running.work(); });
+    run_sharing(where, target.extents[0], [&] { running.work(); });
   }
 }
 
