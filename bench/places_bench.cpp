@@ -26,7 +26,7 @@ namespace ls = lockstep;
 using bench::compare, bench::contestants, bench::keep;
 using ls::array, ls::device;
 
-constexpr double budget = 0.2;
+constexpr double budget = 0.1;
 
 device threads_of(int threads) { return device::cpu(static_cast<std::size_t>(threads)); }
 std::vector<float> numbers(std::size_t n) {

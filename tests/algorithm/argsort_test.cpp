@@ -137,6 +137,45 @@ TEST_CASE("values go with their keys") {
   });
 }
 
+template <class T, class V, class Order>
+void check_pairs(device const& dev, std::vector<T> keys, Order order) {
+  std::size_t const n = keys.size();
+  INFO("n ", n);
+  auto const input = random_values<V>(n, n + 1);
+  std::vector<std::size_t> places(n);
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) { return order(keys[a], keys[b]); });
+  std::vector<T> expected_keys(n);
+  std::vector<V> expected(n);
+  for (std::size_t i = 0; i < n; ++i) expected_keys[i] = keys[places[i]], expected[i] = input[places[i]];
+  array<T> k(dev, keys);
+  array<V> v(dev, input);
+  lockstep::sort_by_key(k, v, order);
+  CHECK((n == 0 || same_bits(k.to_host(), expected_keys)));
+  CHECK((n == 0 || same_bits(v.to_host(), expected)));
+}
+template <class T, class V>
+void check_all_pairs() {
+  for (std::size_t threads : thread_counts)
+    for (std::size_t n : {0, 1, 2, 47, 48, 1023, 1024, 8191, 8192, 100003}) {
+      device const dev = device::cpu(threads);
+      check_pairs<T, V>(dev, random_values<T>(n, n), lockstep::less{});
+      check_pairs<T, V>(dev, random_values<T>(n, n), greater{});
+      check_pairs<T, V>(dev, random_values<T>(n, n, T(0), T(5)), lockstep::less{});
+      auto uneven = random_values<T>(n, n, T(0), T(100));  // nearly all in one bucket
+      if (n > 2) uneven[n / 2] = std::numeric_limits<T>::max(), uneven[n / 3] = std::numeric_limits<T>::lowest();
+      check_pairs<T, V>(dev, uneven, lockstep::less{});
+    }
+}
+TEST_CASE("keys and values of every size, however they are spread") {
+  check_all_pairs<int, std::uint32_t>();
+  check_all_pairs<std::uint32_t, std::uint8_t>();
+  check_all_pairs<std::int8_t, std::int16_t>();
+  check_all_pairs<float, float>();
+  check_all_pairs<std::uint16_t, std::int64_t>();
+  check_all_pairs<std::int64_t, int>();
+}
+
 TEST_CASE("several keys order lexicographically") {
   for_each_device([](device const& dev) {
     for (std::size_t n : {0, 1, 1000, 70000}) {

@@ -2,7 +2,9 @@
 // Gather and scatter against loops: every combination, computed and strided operands, and what happens to bad indices.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <lockstep/lockstep.hpp>
 
 #include "support/devices.hpp"
@@ -87,6 +89,43 @@ TEST_CASE("a bad index is an error that names it") {
   });
 }
 
+template <class I>
+void check_bad_indices(device const& dev) {
+  for (index extent : {1, 100, 127, 128, 255, 256, 70000})
+    for (std::size_t n : {1, 31, 32, 33, 1025, 40007}) {
+      array<float> const x = lockstep::arange<float>(dev, std::size_t(extent));
+      auto const largest = static_cast<std::uint64_t>(std::numeric_limits<I>::max());
+      auto const most = static_cast<I>(std::min(static_cast<std::uint64_t>(extent - 1), largest));
+      std::vector<I> at(n, most);
+      CHECK(difference(gather(x, array<I>(dev, at)).to_host(), std::vector<float>(n, static_cast<float>(most))) == "");
+      std::vector<I> bad;
+      if (std::is_signed_v<I>) bad = {I(-1), std::numeric_limits<I>::min()};
+      if (static_cast<std::uint64_t>(extent) <= largest) {
+        bad.push_back(static_cast<I>(extent));
+        bad.push_back(std::numeric_limits<I>::max());
+      }
+      for (I each : bad) {
+        at[n / 2] = each;
+        std::string const expected = "found the index " + std::to_string(static_cast<index>(each)) + ",";
+        CHECK(contains(message_of<lockstep::error>([&] { (void)gather(x, array<I>(dev, at)).to_host(); }), expected));
+        array<float> target = x;
+        CHECK(contains(
+            message_of<lockstep::error>([&] { scatter(target, array<I>(dev, at), lockstep::zeros<float>(dev, n)); }),
+            expected));
+        CHECK(same_bits(target.to_host(), x.to_host()));
+      }
+    }
+}
+TEST_CASE("bad indices of any type are found anywhere") {
+  device const dev = device::cpu(2);
+  check_bad_indices<std::int8_t>(dev);
+  check_bad_indices<std::uint8_t>(dev);
+  check_bad_indices<std::int16_t>(dev);
+  check_bad_indices<std::uint32_t>(dev);
+  check_bad_indices<std::int32_t>(dev);
+  check_bad_indices<std::int64_t>(dev);
+}
+
 template <class T, class Op, class F>
 void check_scatter(device const& dev, std::size_t n, index extent, Op op, F&& combine) {
   INFO("n ", n);
@@ -109,6 +148,14 @@ TEST_CASE("scatter is a serial loop, bit for bit") {
     check_scatter<int>(dev, 300000, 77, lockstep::minimum{}, [](int a, int b) { return std::min(a, b); });
     check_scatter<int>(dev, 300000, 77777, lockstep::maximum{}, [](int a, int b) { return std::max(a, b); });
   });
+}
+
+TEST_CASE("many threads scatter many values as a serial loop does") {
+  device const dev = device::cpu(16);
+  for (index extent : {5, 1000, 200003}) {
+    check_scatter<float>(dev, 300001, extent, lockstep::last{}, [](float, float v) { return v; });
+    check_scatter<float>(dev, 300001, extent, lockstep::plus{}, [](float a, float v) { return a + v; });
+  }
 }
 
 TEST_CASE("scatter of expressions, onto what it reads, to distinct places") {

@@ -68,7 +68,7 @@ TEST_CASE("edges of the user's own") {
   for_each_device([](device const& dev) {
     auto const values = random_values<float>(100003, 4);
     array<float> const x(dev, values);
-    for (std::size_t bins : {1, 2, 3, 4, 5, 31, 32, 33, 500}) {
+    for (std::size_t bins : {1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 128, 129, 500}) {
       std::vector<float> edges;
       for (std::size_t k = 0; k <= bins; ++k) edges.push_back(-9 + 17 * float(k * k) / float(bins * bins));
       std::vector<index> counts(bins);
@@ -98,6 +98,23 @@ TEST_CASE("bincount") {
       for (int v : values) ++counts[static_cast<std::size_t>(v)];
       CHECK(difference(bincount(array<int>(dev, values)).to_host(), counts) == "");
     }
+    for (std::size_t large : {3, 500, 4000, 9000, 100000}) {  // one value that no sample shows
+      std::vector<int> values(100003, 3);
+      values[54321] = static_cast<int>(large);
+      std::vector<index> counts(large + 1);
+      for (int v : values) ++counts[static_cast<std::size_t>(v)];
+      CHECK(difference(bincount(array<int>(dev, values)).to_host(), counts) == "");
+      array<int, 2> const square(dev, shape{1, 100003}, values);
+      CHECK(difference(bincount(square).to_host(), counts) == "");
+      CHECK(difference(bincount(lockstep::cast<std::uint64_t>(array<int>(dev, values))).to_host(), counts) == "");
+      counts.resize(std::max<std::size_t>(counts.size(), 5000));
+      CHECK(difference(bincount(array<int>(dev, values), 5000).to_host(), counts) == "");
+      values[60001] = -7;
+      CHECK(contains(message_of<lockstep::error>([&] { (void)bincount(array<int>(dev, values)); }), "the value -7"));
+    }
+    std::vector<std::int8_t> bytes(3000, 100);
+    bytes[2990] = -128;
+    CHECK(contains(message_of<lockstep::error>([&] { (void)bincount(array<std::int8_t>(dev, bytes)); }), "value -128"));
     CHECK(bincount(array<std::uint8_t>(dev, std::vector<std::uint8_t>{1, 3, 1}), 6).to_host() ==
           std::vector<index>{0, 2, 0, 1, 0, 0});
     CHECK(bincount(array<int>(dev, 0)).size() == 0);

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include "../backend/cpu/index_check.hpp"
 #include "../expression/views.hpp"
 #include "map.hpp"
 
@@ -29,6 +30,13 @@ LOCKSTEP_INLINE index checked_index(index found, [[maybe_unused]] index extent) 
   return found;
 }
 
+/// Throws for the first of the indices at[begin], ..., at[end - 1] that is bad.
+template <class Row>
+LOCKSTEP_INLINE void check_indices(Row const& at, index begin, index end, index extent) {
+  if (cpu::any_outside(at, begin, end, extent)) [[unlikely]]
+    for (index j = begin; j < end; ++j) checked_index(static_cast<index>(at[j]), extent);
+}
+
 /// source[indices[c]].
 template <class T, class Source, class Indices, std::size_t R>
 struct gather_evaluator {
@@ -47,13 +55,14 @@ struct gather_evaluator {
   void stage(coordinates<R> const& c, index begin, index end, T* out) const {
     stage_space<Indices> space;
     auto const at = staged_row(indices, c, begin, end, space);
+    check_indices(at, begin, end, extent);
     interval const whole = source.unit() ? source.interior(extent) : interval{0, 0};
     if (whole.begin <= 0 && whole.end >= extent) {
       auto const from = source.row(coordinates<1>{});
-      for (index j = begin; j < end; ++j) out[j - begin] = from[checked_index(static_cast<index>(at[j]), extent)];
+      LOCKSTEP_INDEPENDENT
+      for (index j = begin; j < end; ++j) out[j - begin] = from[static_cast<index>(at[j])];
     } else {
-      for (index j = begin; j < end; ++j)
-        out[j - begin] = source.at(at_index(checked_index(static_cast<index>(at[j]), extent)));
+      for (index j = begin; j < end; ++j) out[j - begin] = source.at(at_index(static_cast<index>(at[j])));
     }
   }
 };
@@ -111,8 +120,9 @@ struct gather_axis_evaluator {
     if (axis + 1 == R) {
       stage_space<Indices> space;
       auto const at = staged_row(indices, coordinates<1>{}, begin, end, space);
+      check_indices(at, begin, end, extent);
       for (index j = begin; j < end; ++j) {
-        c[R - 1] = checked_index(static_cast<index>(at[j]), extent);
+        c[R - 1] = static_cast<index>(at[j]);
         out[j - begin] = source.at(c);
       }
     } else {

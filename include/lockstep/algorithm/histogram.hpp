@@ -14,24 +14,19 @@ template <class V>
 struct even_bins {
   using value_type = V;
   using bin = std::int32_t;
+  static constexpr index group = 32;
   double low, high, per_unit;
   std::int32_t bins;
 
-  bin const* find(V const* values, index n, bin* found) const {
-    constexpr index group = 64;
-    if constexpr (std::is_same_v<V, float>) {
-      for (index i = 0; i < n; i += group) {
-        index const count = n - i < group ? n - i : group;
-        if (!find_quickly(values + i, count, found + i)) find_exactly(values + i, count, found + i);
-      }
-    } else {
-      find_exactly(values, n, found);
-    }
+  [[gnu::always_inline]] bin const* find(V const* values, index n, bin* found) const {
+    if constexpr (std::is_same_v<V, float>)
+      if (find_quickly(values, n, found)) return found;
+    find_exactly(values, n, found);
     return found;
   }
 
  private:
-  void find_exactly(V const* values, index n, bin* found) const {
+  [[gnu::noinline]] void find_exactly(V const* values, index n, bin* found) const {
     double const last = bins - 1;
     LOCKSTEP_INDEPENDENT
     for (index i = 0; i < n; ++i) {
@@ -42,11 +37,11 @@ struct even_bins {
     }
   }
   /// False when a value may be in another bin: float arithmetic is off by less than bins * 2^-22 bins.
-  bool find_quickly(float const* values, index n, bin* found) const {
+  [[gnu::always_inline]] bool find_quickly(float const* values, index n, bin* found) const {
     float const from = static_cast<float>(low), scale = static_cast<float>(per_unit);
     float const outside = static_cast<float>(bins) + 0.5f, sure = 0.5f - outside * 0x1p-22f;
     if (!(sure > 0.25f)) return false;
-    int unsure = 0;
+    std::int32_t most_off = 0;  // the bits of a float: they ascend with it
     LOCKSTEP_INDEPENDENT
     for (index i = 0; i < n; ++i) {
       float const at = (values[i] - from) * scale;  // its sign is exact
@@ -54,10 +49,15 @@ struct even_bins {
       float const place = at >= 0 ? below : outside;
       bin const whole = static_cast<bin>(place);
       float const off = place - static_cast<float>(whole) - 0.5f;
-      unsure |= (off > sure) | ((off < -sure) & (whole > 0));
+      std::int32_t bits;
+      __builtin_memcpy(&bits, &off, sizeof(bits));
+      bits &= whole > 0 ? 0x7fffffff : -1;  // below the middle of the first bin no other is near: it stays negative
+      most_off = bits > most_off ? bits : most_off;
       found[i] = whole;
     }
-    return unsure == 0;
+    float off;
+    __builtin_memcpy(&off, &most_off, sizeof(off));
+    return off <= sure;
   }
 };
 
@@ -66,23 +66,28 @@ template <class V>
 struct byte_bins {
   using value_type = V;
   using bin = unsigned char;
-  bin const* find(V const* values, index, bin*) const { return reinterpret_cast<bin const*>(values); }
+  static constexpr index group = cpu::buffer_length;
+  [[gnu::always_inline]] bin const* find(V const* values, index, bin*) const {
+    return reinterpret_cast<bin const*>(values);
+  }
 };
 
-/// Bins between ascending edges; the last includes its upper edge. All values of a buffer take each step of their
-/// binary search together, so that none waits for its own.
+/// Bins between ascending edges; the last includes its upper edge. Every value is compared with all of up to 64 edges,
+/// in vectors; where there are more, with each first_step-th of them, and a binary search goes on from there, whose
+/// steps all values of a group take together, so that none waits for its own.
 template <class V>
 struct edge_bins {
   using value_type = V;
   using bin = std::int32_t;
-  V const* edges;  ///< 2 * first_step of them, the last one repeated
+  static constexpr index group = 128;
+  V const* edges;  ///< a multiple of first_step of them, the last one repeated
   V low, high;
   std::int32_t bins;
-  std::int32_t first_step;  ///< a power of two above bins / 2
+  std::int32_t first_step;  ///< a power of two, at least bins / 64
 
-  bin const* find(V const* values, index n, bin* found) const {
-    for (index i = 0; i < n; ++i) found[i] = 0;
-    for (bin step = first_step; step > 0; step /= 2)
+  [[gnu::always_inline]] bin const* find(V const* values, index n, bin* found) const {
+    cpu::count_not_above(edges, first_step, bins, values, n, found);
+    for (bin step = first_step / 2; step > 0; step /= 2)
       for (index i = 0; i < n; ++i) {
         bin const next = found[i] + step;
         found[i] += step & -static_cast<bin>(edges[next] <= values[i]);
@@ -95,17 +100,26 @@ struct edge_bins {
   }
 };
 
-/// Integers that number their bins themselves; negative ones and those from `bins` on are remembered.
+/// Integers that number their bins themselves; negative ones and those from `bins` on are not counted.
 template <class V>
 struct own_bins {
   using value_type = V;
-  using bin = index;
-  index bins;
+  using bin = std::int32_t;
+  using number = std::conditional_t<sizeof(V) == 8, std::uint64_t, std::uint32_t>;
+  static constexpr index group = 64;
+  number bins;
 
-  bin const* find(V const* values, index n, bin* found) const {
+  [[gnu::always_inline]] bin const* find(V const* values, index n, bin* found) const {
+    if constexpr (sizeof(V) == sizeof(bin)) {
+      number most = 0;
+      for (index i = 0; i < n; ++i)
+        most = static_cast<number>(values[i]) > most ? static_cast<number>(values[i]) : most;
+      if (most < bins) return reinterpret_cast<bin const*>(values);
+    }
+    LOCKSTEP_INDEPENDENT
     for (index i = 0; i < n; ++i) {
-      auto const v = static_cast<std::uint64_t>(values[i]);
-      found[i] = v < static_cast<std::uint64_t>(bins) ? static_cast<index>(v) : bins;
+      auto const v = static_cast<number>(values[i]);  // negative ones become large
+      found[i] = static_cast<bin>(v < bins ? v : bins);
     }
     return found;
   }
@@ -118,32 +132,42 @@ inline void require_bins(char const* what, index bins) {
   if (bins < 1 || bins > (index{1} << 31) - 2) throw_bad_bins(what, bins);
 }
 
+/// Calls f(evaluator, extents) for the elements of a node in memory order, in one row where that is possible.
+template <node E, class F>
+void with_rows(lowering& context, E const& e, F&& f) {
+  if constexpr (rank_v < E >> 1 && can_flatten<E>)
+    if (e.is_flat(e.shape())) {
+      shape<1> const extents(static_cast<index>(e.size()));
+      return f(e.flatten().lower(context, extents), extents);
+    }
+  f(e.lower(context, e.shape()), e.shape());
+}
+
 /// Counts on a CPU device, in new memory.
 template <node E, class Rule>
 array<index> count_bins(char const* what, E const& e, Rule const& rule, index bins) {
-  device const where = device_or_default(e);
-  require_device(e, where);
-  if (!where.is_cpu()) throw_needs_cpu(what, where);
+  device const where = require_one_cpu(what, e);
   array<index> counts(where, shape<1>(bins));
-  counts = index{0};
+  std::fill_n(counts.data(), bins, index{0});
   lowering context{where, {}};
-  if (e.size() > 0) cpu::histogram(where, e.shape(), e.lower(context, e.shape()), rule, bins, counts.data());
+  with_rows(context, e, [&](auto const& evaluator, auto const& extents) {
+    cpu::histogram(where, extents, evaluator, rule, bins, counts.data());
+  });
   return counts;
 }
 
-/// Counts of raw bytes as counts of even bins.
+/// Counts of raw bytes as counts of even bins. (Value number 255 of a signed type is -1.)
 template <class V>
 array<index> gather_byte_counts(array<index> const& raw, even_bins<V> const& rule) {
   array<index> counts(raw.device(), shape<1>(static_cast<index>(rule.bins)));
   counts = index{0};
-  for (int byte = 0; byte < 256; ++byte) {
-    auto const pattern = static_cast<unsigned char>(byte);
-    V value;
-    std::memcpy(&value, &pattern, 1);
-    std::int32_t bin;
-    rule.find(&value, 1, &bin);
-    if (bin < rule.bins) counts.data()[bin] += raw.data()[byte];
-  }
+  constexpr int patterns = std::is_same_v<V, bool> ? 2 : 256;
+  V values[patterns];
+  std::int32_t bins[patterns];
+  for (int byte = 0; byte < patterns; ++byte) values[byte] = static_cast<V>(byte);
+  rule.find(values, patterns, bins);
+  for (int byte = 0; byte < patterns; ++byte)
+    if (bins[byte] < rule.bins) counts.data()[bins[byte]] += raw.data()[byte];
   return counts;
 }
 
@@ -183,25 +207,52 @@ requires std::is_arithmetic_v<value_t<E>> array<index> histogram(
     if (!(edges[k - 1] < edges[k]))
       throw error(text_of({"histogram: found edge ", k, " not above the one before it, expected ascending edges"}));
   std::int32_t step = 1;
-  while (2 * index{step} <= bins) step *= 2;
+  while (bins > 64 * index{step}) step *= 2;
   std::vector<std::type_identity_t<value_t<E>>> padded(edges);
-  padded.resize(2 * static_cast<std::size_t>(step), edges.back());
+  padded.resize((padded.size() / static_cast<std::size_t>(step) + 1) * static_cast<std::size_t>(step), edges.back());
   edge_bins<value_t<E>> const rule{padded.data(), edges.front(), edges.back(), static_cast<std::int32_t>(bins), step};
   return count_bins("histogram", borrow_node(expression), rule, bins);
 }
 
+/// The counts of integers below a number of bins that a few of them suggest; empty where some of them aren't below it,
+/// or where there are too many bins to try.
+template <node E>
+array<index> try_bincount(device const& where, E const& e, index at_least) {
+  using V = value_t<E>;
+  lowering context{where, {}};
+  array<index> result;
+  with_rows(context, e, [&](auto const& evaluator, auto const& extents) {
+    std::uint64_t const most = cpu::most_of_a_few<V>(evaluator, extents);
+    if (most >= cpu::most_bins_of_four_tables / 2 || at_least > cpu::most_bins_of_four_tables) return;
+    index const found = static_cast<index>(most) + 1, bins = std::max(at_least, found > at_least ? 2 * found : found);
+    std::vector<index> counts(static_cast<std::size_t>(bins));
+    cpu::histogram(where, extents, evaluator, own_bins<V>{static_cast<typename own_bins<V>::number>(bins)}, bins,
+                   counts.data());
+    index counted = 0, last = 0;
+    for (index bin = 0; bin < bins; ++bin) {
+      counted += counts.data()[bin];
+      last = counts.data()[bin] ? bin + 1 : last;
+    }
+    if (counted != static_cast<index>(e.size())) return;
+    result = array<index>(where, shape<1>(std::max(at_least, last)));
+    std::copy_n(counts.data(), result.size(), result.data());
+  });
+  return result;
+}
+
 /// How often each of 0, 1, 2, ... occurs among integers that are not negative: up to the largest, and at least
-/// `at_least` counts. Two passes over memory, the first for the largest. Throws error for a negative value.
+/// `at_least` counts. One pass over memory, two more where a few of the values don't show how large the others are.
+/// Throws error for a negative value.
 template <expression E>
 requires(std::is_integral_v<value_t<E>> &&
          !std::is_same_v<value_t<E>, bool>) array<index> bincount(E const& expression, index at_least = 0) {
   using V = value_t<E>;
   auto const& e = borrow_node(expression);
-  device const where = device_or_default(e);
-  require_device(e, where);
-  if (!where.is_cpu()) throw_needs_cpu("bincount", where);
+  device const where = require_one_cpu("bincount", e);
   index bins = at_least;
   if (e.size() > 0) {
+    array<index> counts = try_bincount(where, e, at_least);
+    if (counts.has_storage()) return counts;
     auto const [low, high] = evaluate(min(e), max(e));
     V const least = low, most = high;
     if (std::is_signed_v<V> && least < V(0))
@@ -214,7 +265,7 @@ requires(std::is_integral_v<value_t<E>> &&
   }
   if (bins == 0) return array<index>(where, shape<1>(0));
   require_bins("bincount", bins);
-  return count_bins("bincount", e, own_bins<V>{bins}, bins);
+  return count_bins("bincount", e, own_bins<V>{static_cast<typename own_bins<V>::number>(bins)}, bins);
 }
 
 }  // namespace LOCKSTEP_COMPILER

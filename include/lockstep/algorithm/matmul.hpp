@@ -218,7 +218,7 @@ struct [[nodiscard]] matmul_node
 
   template <class Finish>
   void run(lowering& context, view<value, Rank> const& target, Finish const& finish) const {
-    if (!context.where.is_cpu()) throw_needs_cpu(Vector ? "matvec" : "matmul", context.where);
+    require_cpu(Vector ? "matvec" : "matmul", context.where);
     auto const a = operand_in_memory<value>(context, operand.a);
     auto const b = operand_in_memory<value>(context, operand.b);
     index batch = 1;

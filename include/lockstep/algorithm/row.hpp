@@ -38,7 +38,7 @@ struct [[nodiscard]] row_node : node_base<row_node<Rule, E>, typename Rule::valu
   }
 
   void write(lowering& context, view<value, Rank> const& target) const {
-    if (!context.where.is_cpu()) throw_needs_cpu(title, context.where);
+    require_cpu(title, context.where);
     if (!(target.strides == row_major_strides(target.extents))) return store_node(context, *this, target, false);
     if (operand.size() == 0) return;
     bool const past_caches = overlap_of(operand, target) == overlap::none;

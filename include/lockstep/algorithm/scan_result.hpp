@@ -11,7 +11,7 @@ inline namespace LOCKSTEP_COMPILER {
 template <class Derived, class T, std::size_t Rank>
 struct [[nodiscard]] scan_result : node_base<Derived, T, Rank> {
   void write(lowering& context, view<T, Rank> const& target) const {
-    if (!context.where.is_cpu()) throw_needs_cpu(self().title(), context.where);
+    require_cpu(self().title(), context.where);
     if (!(target.strides == row_major_strides(target.extents))) return store_node(context, self(), target, false);
     self().scan_into(context, target);
   }

@@ -46,7 +46,7 @@ void scatter_into(device const& where, view<T, 1> const& target, I const& indice
                                " and values of the shape ", to_string(e.shape()), ", expected one shape"}));
   require_device(at, where);
   require_device(e, where);
-  if (!where.is_cpu()) throw_needs_cpu("scatter", where);
+  require_cpu("scatter", where);
   if (at.size() == 0) return;
   bool const reads_target = overlap_of(at, target) != overlap::none || overlap_of(e, target) != overlap::none;
   if (reads_target) {  // what is read may not be what is written: it is computed first

@@ -11,7 +11,7 @@ inline namespace LOCKSTEP_COMPILER {
 /// belong at the end.
 template <expression E, order_of<value_t<E>> Order = less>
 requires(rank_v<E> == 1) bool is_sorted(E const& e, Order order = {}) {
-  device const where = cpu_of("is_sorted", e);
+  device const where = require_one_cpu("is_sorted", e);
   dense_values const values(where, e);
   return values.size() < 2 ||
          cpu::is_sorted(where, values.data(), values.size(), cpu::comparison<value_t<E>, Order>{order});
@@ -21,7 +21,7 @@ template <bool Upper, expression Sorted, expression Values, class Order>
 array<index, rank_v<Values>> places_in(char const* name, Sorted const& sorted, Values const& operand,
                                        Order const& order) {
   using T = value_t<Sorted>;
-  device const where = cpu_of(name, sorted);
+  device const where = require_one_cpu(name, sorted);
   dense_values const run(where, sorted);
   auto const& values = borrow_node(operand);
   require_device(values, where);
@@ -65,7 +65,7 @@ template <class A, class B, class Order = less>
 requires two_sequences<A, B> array < value_t<A>,
 1 > merge(A const& a, B const& b, Order order = {}) {
   using T = value_t<A>;
-  device const where = cpu_of("merge", a);
+  device const where = require_one_cpu("merge", a);
   dense_values const left(where, a);
   dense_values const right(where, b);
   array<T, 1> result(where, shape<1>(left.size() + right.size()));
@@ -79,7 +79,7 @@ template <class A, class B, class Order, class Operation>
 array<value_t<A>, 1> combine_sorted(char const* name, A const& a, B const& b, Order const& order,
                                     Operation const& operation) {
   using T = value_t<A>;
-  device const where = cpu_of(name, a);
+  device const where = require_one_cpu(name, a);
   dense_values const left(where, a);
   dense_values const right(where, b);
   array<T, 1> result(where, shape<1>(0));

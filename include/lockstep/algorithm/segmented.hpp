@@ -58,7 +58,7 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
   }
 
   void write(lowering& context, view<result, 1> const& target) const {
-    if (!context.where.is_cpu()) throw_needs_cpu(Reducer::title, context.where);
+    require_cpu(Reducer::title, context.where);
     if (target.strides[0] != 1) return store_node(context, *this, target, false);
     array<index> const bounds = evaluate_to_array<index>(context.where, offsets);
     index const* const at = bounds.data();

@@ -14,17 +14,6 @@ inline namespace LOCKSTEP_COMPILER {
                              to_text(e), "; repeat the mask with broadcast_to if it is to be repeated"}));
 }
 
-/// The device of the first leaf among nodes. Throws device_error when not all of them lie on it, or when it is no CPU.
-template <node... Es>
-device require_one_cpu(char const* algorithm, Es const&... es) {
-  device where;
-  static_cast<void>(((where = device_of(es)).valid() || ...));
-  if (!where.valid()) where = default_device();
-  (require_device(es, where), ...);
-  if (!where.is_cpu()) throw_needs_cpu(algorithm, where);
-  return where;
-}
-
 /// An array of the first `count` elements of memory that has room for `room`; the memory is given back when most of
 /// it would be held for nothing.
 template <class T>

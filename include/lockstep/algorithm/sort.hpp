@@ -38,9 +38,6 @@ template <class X>
 concept sortable = is_sortable<std::remove_cvref_t<X>>::value &&
     !(is_array<std::remove_cvref_t<X>>::value && std::is_const_v<std::remove_reference_t<X>>);
 
-inline void require_cpu(char const* algorithm, device const& where) {
-  if (!where.is_cpu()) throw_needs_cpu(algorithm, where);
-}
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_no_axis(char const* algorithm, std::size_t along,
                                                                  std::string const& extents) {
   throw shape_error(text_of({algorithm, ": found axis ", along, ", expected an axis of the shape ", extents}));
@@ -78,14 +75,6 @@ class dense_values {
 };
 template <expression E>
 dense_values(device const&, E const&) -> dense_values<value_t<E>, rank_v<E>>;
-
-/// Where an expression is evaluated; throws for GPUs.
-template <expression E>
-device cpu_of(char const* algorithm, E const& e) {
-  device const where = device_or_default(borrow_node(e));
-  require_cpu(algorithm, where);
-  return where;
-}
 
 /// Calls f(pointer to the elements of x in a row), which may change them; a window with gaps is copied and written
 /// back.
@@ -157,13 +146,13 @@ void stable_sort(X&& x, axis along, Order order = {}) {
 template <expression E, order_of<value_t<E>> Order = less>
 array<value_t<E>, 1> sorted(E const& e, Order order = {}) {
   static_assert(rank_v<E> == 1, "sorting several axes needs to know along which: sorted(e, axis(k))");
-  array<value_t<E>, 1> result = evaluate_to_array<value_t<E>>(cpu_of("sorted", e), borrow_node(e));
+  array<value_t<E>, 1> result = evaluate_to_array<value_t<E>>(require_one_cpu("sorted", e), borrow_node(e));
   sort(result, order);
   return result;
 }
 template <expression E, order_of<value_t<E>> Order = less>
 array<value_t<E>, rank_v<E>> sorted(E const& e, axis along, Order order = {}) {
-  device const where = cpu_of("sorted", e);
+  device const where = require_one_cpu("sorted", e);
   if (along.number >= rank_v<E>) throw_no_axis("sorted", along.number, to_string(borrow_node(e).shape()));
   array<value_t<E>, rank_v<E>> result = evaluate_to_array<value_t<E>>(where, borrow_node(e));
   sort(result, along, order);
@@ -175,7 +164,7 @@ array<value_t<E>, rank_v<E>> sorted(E const& e, axis along, Order order = {}) {
 template <expression E, order_of<value_t<E>> Order = less>
 array<index, 1> argsort(E const& e, Order order = {}) {
   static_assert(rank_v<E> == 1, "ordering several axes needs to know along which: argsort(e, axis(k))");
-  device const where = cpu_of("argsort", e);
+  device const where = require_one_cpu("argsort", e);
   dense_values const values(where, e);
   array<index, 1> places(where, values.shape());
   cpu::argsort_values(where, values.data(), values.size(), order, places.data());
@@ -184,7 +173,7 @@ array<index, 1> argsort(E const& e, Order order = {}) {
 /// The same for each line along an axis; places are counted along it. Throws shape_error when there is no such axis.
 template <expression E, order_of<value_t<E>> Order = less>
 array<index, rank_v<E>> argsort(E const& e, axis along, Order order = {}) {
-  device const where = cpu_of("argsort", e);
+  device const where = require_one_cpu("argsort", e);
   if (along.number >= rank_v<E>) throw_no_axis("argsort", along.number, to_string(borrow_node(e).shape()));
   dense_values const values(where, e);
   array<index, rank_v<E>> places(where, values.shape());
@@ -208,7 +197,7 @@ requires(rank_v<First> == 1 && ((rank_v<Others> == 1) && ...)) array<index, 1> a
   if constexpr (sizeof...(Others) == 0) {
     return argsort(first);
   } else {
-    device const where = cpu_of("argsort_by", first);
+    device const where = require_one_cpu("argsort_by", first);
     dense_values const values(where, first);
     (require_length("argsort_by", borrow_node(others).shape().size(), values.shape().size()), ...);
     array<index, 1> const places = argsort_by(others...);  // the last key first: sorting by one before it is stable

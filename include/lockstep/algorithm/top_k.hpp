@@ -25,7 +25,7 @@ template <class Order, expression E>
 ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
   static_assert(rank_v<E> == 1, "several axes need to know along which: top_k(e, k, axis(a))");
   using T = value_t<E>;
-  device const where = cpu_of(name, operand);
+  device const where = require_one_cpu(name, operand);
   auto const& e = borrow_node(operand);
   require_device(e, where);
   if (k < 0 || k > e.shape()[0]) throw_bad_k(name, k, e.shape()[0]);
@@ -38,7 +38,7 @@ ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
 template <class Order, expression E>
 ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index k, axis along) {
   using T = value_t<E>;
-  device const where = cpu_of(name, operand);
+  device const where = require_one_cpu(name, operand);
   if (along.number >= rank_v<E>) throw_no_axis(name, along.number, to_string(borrow_node(operand).shape()));
   auto extents = borrow_node(operand).shape();
   if (k < 0 || k > extents[along.number]) throw_bad_k(name, k, extents[along.number]);
@@ -78,7 +78,7 @@ requires(sizeof...(Axis) <= 1) auto bottom_k(E const& e, index k, Axis... along)
 template <expression E>
 requires std::is_arithmetic_v<value_t<E>> array < value_t<E>,
 0 > nth_element(E const& e, index n) {
-  device const where = cpu_of("nth_element", e);
+  device const where = require_one_cpu("nth_element", e);
   auto const size = static_cast<index>(borrow_node(e).shape().size());
   if (n < 0 || n >= size)
     throw error(text_of({"nth_element: found n = ", n, ", expected one from 0 to less than ", size}));
@@ -95,7 +95,7 @@ using quantile_type = std::conditional_t<std::is_same_v<T, float>, float, double
 template <expression E>
 auto values_around(char const* name, E const& e, index place) {
   using R = quantile_type<value_t<E>>;
-  device const where = cpu_of(name, e);
+  device const where = require_one_cpu(name, e);
   auto values = evaluate_to_array<value_t<E>>(where, borrow_node(e));
   auto const n = static_cast<index>(values.size());
   if constexpr (std::is_floating_point_v<value_t<E>>) {

@@ -2,13 +2,12 @@
 // which keeps equal keys in the order of their places. Other orders are merged.
 #pragma once
 
+#include "radix_sort.hpp"
 #include "sort.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
-
-inline int bits_of(std::uint64_t value) { return value == 0 ? 0 : 64 - __builtin_clzll(value); }
 
 /// A value as an unsigned key in the wanted order; equal values have equal keys, NaNs the largest.
 template <class T, bool Descending>
@@ -51,19 +50,6 @@ class place_sorter {
     self.pack(where);
     parallel_sorter<plain_codec<index>>::sort(where, places, n);
     self.finish(where);
-  }
-  /// Sorts the values as well, which are of 4 bytes at most; equal ones must have equal bits.
-  static void sort_both(device const& where, T* values, index n, index* places) {
-    if (n == 0) return;
-    place_sorter const self(where, values, n, places);
-    self.pack(where);
-    parallel_sorter<plain_codec<index>>::sort(where, places, n);
-    parallel_ranges(where, n, 4096, serial_below, [&](index begin, index end) {
-      for (index i = begin; i < end; ++i) {
-        values[i] = value_of_key<T, Descending>(self.packed(i) >> self.place_bits_);
-        places[i] &= static_cast<index>(self.place_mask());
-      }
-    });
   }
 
  private:
@@ -199,15 +185,37 @@ void reorder(device const& where, T* values, index n, index const* places) {
 /// Sorts n keys stably, and values with them.
 template <class T, class V, class Order>
 void sort_by_key_values(device const& where, T* keys, V* values, index n, Order const& order) {
-  scratch<index> places(where, n);
-  bool both = false;
-  if constexpr (natural_order<T, Order> && sizeof(T) <= 4) both = n <= index{1} << 32 && equal_is_same(where, keys, n);
-  if constexpr (natural_order<T, Order> && sizeof(T) <= 4)
-    if (both) place_sorter<T, is_descending<Order>>::sort_both(where, keys, n, places.data());
-  if (!both) {
-    argsort_values(where, keys, n, order, places.data());
-    reorder(where, keys, n, places.data());
+  if constexpr (natural_order<T, Order> && sizeof(T) <= 4) {
+    constexpr bool descending = is_descending<Order>;
+    if (n < index{1} << 32 && equal_is_same(where, keys, n)) {
+      auto const key = [=](index i) { return static_cast<std::uint32_t>(ordered_key<T, descending>(keys[i])); };
+      if constexpr (sizeof(V) <= 4) {
+        auto const bits_of_value = [=](index i) {
+          std::uint32_t bits = 0;
+          __builtin_memcpy(&bits, values + i, sizeof(V));
+          return bits;
+        };
+        radix_sort(where, n, key, bits_of_value, [=](index i, std::uint32_t k, std::uint32_t bits) {
+          keys[i] = value_of_key<T, descending>(k);
+          __builtin_memcpy(static_cast<void*>(values + i), &bits, sizeof(V));
+        });
+      } else {
+        scratch<index> space(where, n);
+        index* const places = space.data();
+        radix_sort(
+            where, n, key, [](index i) { return static_cast<std::uint32_t>(i); },
+            [=](index i, std::uint32_t k, std::uint32_t place) {
+              keys[i] = value_of_key<T, descending>(k);
+              places[i] = place;
+            });
+        reorder(where, values, n, places);
+      }
+      return;
+    }
   }
+  scratch<index> places(where, n);
+  argsort_values(where, keys, n, order, places.data());
+  reorder(where, keys, n, places.data());
   reorder(where, values, n, places.data());
 }
 

@@ -10,14 +10,6 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// The elements of an evaluator of one axis where they lie in memory as values of T; otherwise nullptr.
-template <class T, class Evaluator>
-T const* memory_of(reader<Evaluator, 1> const& from) {
-  if constexpr (std::is_same_v<decltype(from.fast_row()), pointer_row<T>>)
-    if (from.one_fast_row()) return from.fast_row().data;
-  return nullptr;
-}
-
 /// The type that values of T are scanned as: unsigned for integers whose sums are kept in registers.
 template <class T>
 using number_of = typename wrapping<std::conditional_t<std::is_same_v<T, bool>, index, T>>::type;

@@ -7,6 +7,7 @@
 
 #include "../../array/storage.hpp"
 #include "../../array/view.hpp"
+#include "index_check.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
 
@@ -17,8 +18,33 @@ namespace cpu {
 /// Elements of the input sorted into ranges at a time by one thread.
 inline constexpr index scatter_block = 65536;
 
-/// Fewer elements are scattered one after the other: sorting them first would cost more than threads bring.
-inline constexpr index serial_scatter_below = index{1} << 18;
+/// Fewer elements are scattered one after the other: sorting them first would cost more than so many threads bring.
+inline index serial_scatter_below(device const& where) {
+  return std::max(index{1} << 18, (index{1} << 22) / static_cast<index>(where.threads()));
+}
+
+/// What an evaluator's elements are.
+template <class Evaluator, std::size_t R>
+using element_of = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
+
+/// The elements of an evaluator a buffer at a time, where they lie if they lie in a row.
+template <class Evaluator, std::size_t R>
+class buffered_elements {
+ public:
+  using value = element_of<Evaluator, R>;
+  explicit buffered_elements(reader<Evaluator, R> const& from) : from_(from), memory_(memory_of<value>(from)) {}
+
+  value const* read(index first, index last) {
+    if (memory_) return memory_ + first;
+    from_.read(first, last, buffer_.data());
+    return buffer_.data();
+  }
+
+ private:
+  reader<Evaluator, R> const& from_;
+  value const* memory_;
+  local_values<value, buffer_length> buffer_;
+};
 
 /// True when an index lies outside of [0, extent): `bad` becomes one of those.
 template <class Evaluator, std::size_t R>
@@ -26,18 +52,14 @@ bool find_bad_index(device const& where, reader<Evaluator, R> const& indices, in
   std::atomic<index> found_bad{0};
   std::atomic<bool> any{false};
   parallel_ranges(where, total, buffer_length, serial_below, [&](index first, index last) {
-    local_values<index, buffer_length> buffer;
+    buffered_elements<Evaluator, R> places(indices);
     for (index at = first; at < last; at += buffer_length) {
       index const n = std::min(buffer_length, last - at);
-      index const* const found = buffer.data();
-      indices.read(at, at + n, buffer.data());
-      index outside = 0;  // its sign
-      for (index i = 0; i < n; ++i) outside |= found[i] | (extent - 1 - found[i]);
-      for (index i = 0; outside < 0 && i < n; ++i)
-        if (found[i] < 0 || found[i] >= extent) {
-          found_bad = found[i];
-          any = true;
-        }
+      auto const* const found = places.read(at, at + n);
+      if (!any_outside(found, 0, n, extent)) continue;
+      for (index i = 0; i < n; ++i)
+        if (any_outside(found, i, i + 1, extent)) found_bad = static_cast<index>(found[i]);
+      any = true;
     }
   });
   bad = found_bad;
@@ -48,14 +70,11 @@ bool find_bad_index(device const& where, reader<Evaluator, R> const& indices, in
 template <class Values, class Indices, std::size_t R, class F>
 void for_each_buffer(reader<Values, R> const& values, reader<Indices, R> const& indices, index first, index last,
                      F&& f) {
-  using T = std::remove_cvref_t<decltype(std::declval<Values const&>().at(coordinates<R>{}))>;
-  local_values<T, buffer_length> value;
-  local_values<index, buffer_length> place;
+  buffered_elements<Values, R> value(values);
+  buffered_elements<Indices, R> place(indices);
   for (index at = first; at < last; at += buffer_length) {
     index const n = std::min(buffer_length, last - at);
-    indices.read(at, at + n, place.data());
-    values.read(at, at + n, value.data());
-    f(place.data(), value.data(), n);
+    f(place.read(at, at + n), value.read(at, at + n), n);
   }
 }
 
@@ -94,12 +113,12 @@ class range_scatter {
   void count() {
     where_.run(blocks_, [&](index block) {
       index counts[ranges] = {};
-      local_values<index, buffer_length> place;
+      buffered_elements<Indices, R> places(indices_);
       index const last = std::min(total_, (block + 1) * scatter_block);
       for (index at = block * scatter_block; at < last; at += buffer_length) {
         index const n = std::min(buffer_length, last - at);
-        indices_.read(at, at + n, place.data());
-        for (index i = 0; i < n; ++i) ++counts[place.data()[i] >> shift_];
+        auto const* const place = places.read(at, at + n);
+        for (index i = 0; i < n; ++i) ++counts[static_cast<index>(place[i]) >> shift_];
       }
       for (index range = 0; range < ranges; ++range) first_[range * blocks_ + block] = counts[range];
     });
@@ -116,10 +135,11 @@ class range_scatter {
       index const within = (index{1} << shift_) - 1;
       for (index range = 0; range < ranges; ++range) next[range] = first_[range * blocks_ + block];
       for_each_buffer(values_, indices_, block * scatter_block, std::min(total_, (block + 1) * scatter_block),
-                      [&](index const* place, V const* value, index n) {
+                      [&](auto const* place, V const* value, index n) {
                         for (index i = 0; i < n; ++i) {
-                          index const to = next[place[i] >> shift_]++;
-                          sorted_places[to] = static_cast<std::uint32_t>(place[i] & within);
+                          auto const at = static_cast<index>(place[i]);
+                          index const to = next[at >> shift_]++;
+                          sorted_places[to] = static_cast<std::uint32_t>(at & within);
                           sorted_values[to] = value[i];
                         }
                       });
@@ -142,13 +162,13 @@ template <class T, class Values, class Indices, std::size_t R, class Combine>
 void scatter(device const& where, T* target, index extent, shape<R> const& extents, reader<Values, R> const& values,
              reader<Indices, R> const& indices, Combine const& combine, bool distinct) {
   auto const total = static_cast<index>(extents.size());
-  using V = std::remove_cvref_t<decltype(std::declval<Values const&>().at(coordinates<R>{}))>;
-  if (!distinct && total > serial_scatter_below && where.threads() > 1 && extent < index{1} << 32)
+  using V = element_of<Values, R>;
+  if (!distinct && where.threads() > 1 && total > serial_scatter_below(where) && extent < index{1} << 32)
     return range_scatter<T, V, Values, Indices, R, Combine>(where, target, extent, values, indices, total, combine)
         .run();
   parallel_ranges(where, total, buffer_length, distinct ? serial_below : total, [&](index first, index last) {
-    for_each_buffer(values, indices, first, last, [&](index const* place, V const* value, index n) {
-      for (index i = 0; i < n; ++i) combine(target[place[i]], value[i]);
+    for_each_buffer(values, indices, first, last, [&](auto const* place, V const* value, index n) {
+      for (index i = 0; i < n; ++i) combine(target[static_cast<index>(place[i])], value[i]);
     });
   });
 }

@@ -1,6 +1,7 @@
 // turn: transposes small blocks that lie in the cache, in vector registers where elements have 4 or 8 bytes.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "stream.hpp"
@@ -53,10 +54,19 @@ template <class T>
     using block = square_block<std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
     full_rows = rows / block::size * block::size;
     full_columns = columns / block::size * block::size;
-    for (index r = 0; r < full_rows; r += block::size)
-      for (index c = 0; c < full_columns; c += block::size)
-        block::turn(in + r * in_stride + c, static_cast<std::size_t>(in_stride) * sizeof(T), out + c * out_stride + r,
-                    static_cast<std::size_t>(out_stride) * sizeof(T));
+    auto const turn_strips = [&](index row, auto strip) {
+      for (; row + strip <= full_rows; row += strip)
+        for (index c = 0; c < full_columns; c += block::size)
+          for (index r = row; r < row + strip; r += block::size)
+            block::turn(in + r * in_stride + c, static_cast<std::size_t>(in_stride) * sizeof(T),
+                        out + c * out_stride + r, static_cast<std::size_t>(out_stride) * sizeof(T));
+      return row;
+    };
+    // Where rows of the output share sets of the cache, lines leave it soon: they are written whole.
+    index row = 0;
+    if (static_cast<std::size_t>(out_stride) * sizeof(T) % 1024 == 0)
+      row = turn_strips(row, std::integral_constant<index, 4 * block::size>());
+    turn_strips(row, std::integral_constant<index, block::size>());
   }
 #endif
   for (index r = 0; r < rows; ++r)
