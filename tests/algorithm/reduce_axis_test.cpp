@@ -2,6 +2,9 @@
 // Reductions along each axis of one to four axes, at the sizes around the tiles, into windows and inside expressions.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <lockstep/lockstep.hpp>
 
 #include "support/devices.hpp"
@@ -176,7 +179,7 @@ TEST_CASE("of strided and neighboring expressions, of each other, into windows a
 
 TEST_CASE("rows have the bits of a whole reduction, however long and however many") {
   lockstep::test::for_each_device([](lockstep::device const& dev) {
-    for (lockstep::index length : {1, 2, 31, 32, 33, 64, 127, 128, 129, 300})
+    for (lockstep::index length : {1, 2, 6, 7, 8, 9, 16, 31, 32, 33, 64, 100, 127, 128, 129, 300, 4097})
       for (lockstep::index rows : {1, 2, 31, 33, 700}) {
         INFO(rows, " rows of ", length);
         lockstep::array<float, 2> x(dev, {rows, length});
@@ -190,6 +193,45 @@ TEST_CASE("rows have the bits of a whole reduction, however long and however man
           wrong += sums[static_cast<std::size_t>(r)] != sum || largest[static_cast<std::size_t>(r)] != 2 * most;
         }
         CHECK(wrong == 0);
+      }
+  });
+}
+
+template <class T>
+void check_special_rows(device const& dev, std::size_t rows, std::size_t length) {
+  INFO(rows, " rows of ", length);
+  T const huge = std::numeric_limits<T>::infinity();
+  std::vector<T> host(rows * length), zeros(rows * length, -T(0)), lowest(rows), largest(rows);
+  for (std::size_t r = 0; r < rows; ++r) {
+    T* const row = &host[r * length];
+    for (std::size_t i = 0; i < length; ++i) row[i] = static_cast<T>((r * 7 + i * 13) % 31) - 15;
+    if (r % 3 == 0) row[r % length] = std::numeric_limits<T>::quiet_NaN();
+    if (r % 2 == 0) row[length - 1] = huge, row[length / 2] = -huge;
+    lowest[r] = *std::min_element(row, row + length), largest[r] = *std::max_element(row, row + length);
+    for (std::size_t i = 0; i < length; ++i)
+      if (row[i] != row[i]) lowest[r] = largest[r] = row[i];
+  }
+  array<T, 2> const x(dev, {rows, length}, host), z(dev, {rows, length}, zeros);
+  auto const low = min(x, axis(1)).to_host(), high = max(x, axis(1)).to_host();
+  auto const sums = sum(z, axis(1)).to_host(), down = sum(z, axis(0)).to_host();
+  auto const same = [](T a, T b) { return a == b || (a != a && b != b); };
+  CHECK(std::equal(low.begin(), low.end(), lowest.begin(), same));
+  CHECK(std::equal(high.begin(), high.end(), largest.begin(), same));
+  CHECK(std::all_of(sums.begin(), sums.end(), [](T v) { return v == 0 && std::signbit(v); }));
+  CHECK(std::all_of(down.begin(), down.end(), [](T v) { return v == 0 && std::signbit(v); }));
+  for (std::size_t r : {std::size_t{0}, rows / 2, rows - 1}) {
+    auto const row = x.slice({r, 0}, {r + 1, length});
+    CHECK(same(T(min(row)), lowest[r]));
+    CHECK(same(T(max(row)), largest[r]));
+  }
+}
+
+TEST_CASE("NaN, infinities and negative zeros in rows of every length") {
+  for_each_device([](device const& dev) {
+    for (std::size_t length : {1, 3, 4, 7, 8, 9, 16, 20, 31, 32, 33, 100, 4097})
+      for (std::size_t rows : {1, 7, 8, 19}) {
+        check_special_rows<float>(dev, rows, length);
+        check_special_rows<double>(dev, rows, length);
       }
   });
 }

@@ -12,6 +12,9 @@
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 
+template <>
+inline constexpr bool is_light_function<functions::square_function> = true;
+
 /// Lowers an index space in the cheapest form that reads it in row-major order, and calls f(extents, evaluators...).
 template <class F, node... Es>
 void with_lowered(lowering& context, F&& f, Es const&... es) {

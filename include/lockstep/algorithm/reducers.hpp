@@ -175,6 +175,32 @@ inline constexpr bool sums_plainly<sum_reducer<V>> = true;
 template <std::floating_point V>
 inline constexpr bool sums_plainly<mean_reducer<V>> = true;
 
+/// The operator with which a reducer combines floating values as they are, where it is one that vectors have.
+template <class Reducer>
+struct vector_operator {
+  using type = void;
+};
+template <class Op>
+struct vector_operator_is {
+  using type = Op;
+};
+template <std::floating_point V>
+struct vector_operator<sum_reducer<V>> : vector_operator_is<plus> {};
+template <std::floating_point V>
+struct vector_operator<mean_reducer<V>> : vector_operator_is<plus> {};
+template <std::floating_point V, class Pick>
+struct vector_operator<extremum_reducer<V, Pick>> : vector_operator_is<Pick> {};
+template <std::floating_point V, one_of<plus, minimum, maximum> Op>
+struct vector_operator<operator_reducer<V, Op>> : vector_operator_is<Op> {};
+
+/// Functions that are a vector instruction or two: some of ours, and those with a member `static constexpr bool
+/// is_light = true`.
+template <class F>
+inline constexpr bool is_light_function = one_of<F, plus, minus, multiplies, negate>;
+template <class F>
+requires requires { F::is_light; }
+inline constexpr bool is_light_function<F> = F::is_light;
+
 /// The accumulator of one value at index `at`.
 template <class Reducer, class V>
 LOCKSTEP_INLINE auto lift_at(Reducer const& reducer, V value, index at) {

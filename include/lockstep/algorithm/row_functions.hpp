@@ -58,6 +58,7 @@ struct average {
   }
 };
 struct squared_deviation {
+  static constexpr bool is_light = true;
   template <class T>
   LOCKSTEP_INLINE T operator()(T x, T mean) const {
     return (x - mean) * (x - mean);

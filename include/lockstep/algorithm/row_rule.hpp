@@ -42,6 +42,7 @@ struct as_combined {
 template <class Op, class Value, class Finish, bool Replaces>
 struct row_fold {
   static constexpr bool replaces = Replaces;
+  using value_function = Value;
   Op op;
   Value value;
   Finish finish;

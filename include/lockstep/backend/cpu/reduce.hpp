@@ -9,22 +9,53 @@
 #include "deviations.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
+#include "vector_lanes.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// True for rows whose values have to be stored before they are combined: GCC would fuse a product that a row computes
+/// The values of a row, each passed through a function.
+template <class Row, class F>
+struct viewed_row {
+  Row row;
+  F f;
+  [[gnu::always_inline]] auto operator[](index j) const { return f(row[j]); }
+};
+
+/// True for reducers that run on vector_lanes.
+#if defined(__CUDACC__)  // whose front end knows little of vectors
+template <class Reducer>
+inline constexpr bool has_vectors = false;
+#else
+template <class Reducer>
+inline constexpr bool has_vectors = !std::is_void_v<typename vector_operator<Reducer>::type>;
+template <positional Reducer>
+inline constexpr bool has_vectors<Reducer> = has_vectors<typename Reducer::value_reducer>;
+
+/// The lanes of a reducer's values.
+template <class Reducer>
+using lanes_of = vector_lanes<typename vector_operator<Reducer>::type, typename Reducer::accumulator>;
+#endif
+
+/// False for rows whose values have to be stored before they are combined: GCC would fuse a product that a row computes
 /// with the addition that sums it, but cannot where the values come from a buffer, and the bits would differ.
-template <class Row, class V>
-inline constexpr bool rounds_first = std::is_floating_point_v<V>;
-template <class T, class V>
-inline constexpr bool rounds_first<pointer_row<T>, V> = false;
+template <class Reducer, class Row, class V>
+inline constexpr bool combines_directly = !std::is_floating_point_v<V> || (has_vectors<Reducer> && is_light_row<Row>);
+template <class Reducer, class T, class V>
+inline constexpr bool combines_directly<Reducer, pointer_row<T>, V> = true;
 
 /// Combines `count` > 0 values of one tile: on `lanes` lanes, then in a binary tree over the lanes.
 template <class Reducer, class Row>
 auto reduce_tile(Reducer const& reducer, Row row, index first, index count) {
   using accumulator = typename Reducer::accumulator;
+#if !defined(__CUDACC__)
+  if constexpr (has_vectors<Reducer> && is_light_row<Row>) {
+    lanes_of<Reducer> all;
+    all.add(row, first, count);
+    if (!all.lost_nan()) return all.total();
+  }
+#endif
   if constexpr (!Reducer::commutative) {
     accumulator all = reducer.lift(row[first]);
     for (index i = first + 1; i < first + count; ++i) all = reducer.combine(all, reducer.lift(row[i]));
@@ -47,14 +78,6 @@ template <positional Reducer, class Row>
 auto reduce_tile(Reducer const&, Row row, index first, index count) {
   return typename Reducer::accumulator{reduce_tile(typename Reducer::value_reducer{}, row, first, count), first};
 }
-
-/// The values of a row, each passed through a function.
-template <class Row, class F>
-struct viewed_row {
-  Row row;
-  F f;
-  [[gnu::always_inline]] auto operator[](index j) const { return f(row[j]); }
-};
 
 /// One tile as reducers see it that look at it as a whole.
 template <class Row>
@@ -114,6 +137,22 @@ template <class Evaluator, class V>
 inline constexpr bool reads_memory<1, Evaluator, V> =
     std::is_same_v<decltype(std::declval<Evaluator const&>().row(coordinates<1>{})), pointer_row<V>>;
 
+/// The place of the first value that is `best`, which is among them.
+template <class Reducer, class T>
+index place_of(T const& best, T const* values, index count) {
+  constexpr index step = 32;
+  index place = 0;
+  if (best == best) {
+    for (; place + step < count; place += step) {
+      int found = 0;
+      for (index l = 0; l < step; ++l) found |= values[place + l] == best;
+      if (found) break;
+    }
+  }
+  while (place + 1 < count && !Reducer::same(values[place], best)) ++place;
+  return place;
+}
+
 /// One reduction of a pass while it runs: reads tiles, keeps a partial result per tile.
 template <class Reducer, class Evaluator, std::size_t R, class Result>
 class tile_reducer {
@@ -131,7 +170,7 @@ class tile_reducer {
 
   void run(index tile_number) const {
     index const first = tile_number * tile, count = std::min(tile, total_ - first);
-    if constexpr (R == 1 && !rounds_first<decltype(reader_.fast_row()), value>)
+    if constexpr (R == 1 && combines_directly<Reducer, decltype(reader_.fast_row()), value>)
       if (reader_.one_fast_row()) {
         partial_[tile_number] = reduce_tile(reducer_, reader_.fast_row(), first, count);
         return;
@@ -180,12 +219,11 @@ class tile_reducer {
   index place_in_tile(accumulator const& best) const {
     if constexpr (R == 0) return 0;
     index const count = std::min(tile, total_ - best.at);
+    if constexpr (R == 1 && reads_memory<R, Evaluator, value>)
+      if (reader_.one_fast_row()) return place_of<Reducer>(best.value, reader_.fast_row().data + best.at, count);
     local_values<value, tile> buffer;
-    value const* const values = buffer.data();
     reader_.read(best.at, best.at + count, buffer.data());
-    index place = 0;
-    while (place + 1 < count && !Reducer::same(values[place], best.value)) ++place;
-    return place;
+    return place_of<Reducer>(best.value, buffer.data(), count);
   }
 
   template <class, class, std::size_t, class>

@@ -20,6 +20,10 @@ struct row_values {
   }
 };
 
+template <std::size_t K, class Rule>
+inline constexpr bool is_light_row<row_values<K, Rule>> =
+    std::is_arithmetic_v<typename Rule::element>&& is_light_function<typename Rule::template fold<K>::value_function>;
+
 /// The combination that step K makes of accumulators.
 template <std::size_t K, class Rule>
 auto row_reducer(Rule const& rule) {
@@ -47,7 +51,11 @@ template <std::size_t K, class Rule, class X>
     replace_elements<K>(rule, in, space, count, known);
     return reduce_tile(reducer, pointer_row<X>{space}, 0, count);
   } else {
-    return reduce_tile(reducer, row_values<K, Rule>{in, rule, known}, 0, count);
+    using fold = typename Rule::template fold<K>;
+    if constexpr (std::is_same_v<typename fold::value_function, row_element>)
+      return reduce_tile(reducer, pointer_row<X>{in}, 0, count);
+    else
+      return reduce_tile(reducer, row_values<K, Rule>{in, rule, known}, 0, count);
   }
 }
 
