@@ -208,6 +208,43 @@ TEST_CASE("neighbors in two and three axes") {
   });
 }
 
+TEST_CASE("stencils of whole rows, of parts of rows and into windows") {
+  for_each_device([](device const& dev) {
+    for (shape<3> const& extents : {shape{3, 5, 70}, shape{40, 33, 37}, shape{2, 20000, 1}, shape{1, 2, 20001}}) {
+      sample<3> const x(dev, extents);
+      sample<2> const plane(dev, {extents[1], extents[2]}, 2);
+      for (boundary outside : boundaries) {
+        auto const e = 2 * x.on - neighbor(x.on, {-1, 0, 2}, outside) + 3 * neighbor(x.on, {0, 1, -3}, outside) -
+                       neighbor(x.on, {1, -2, 0}, outside) * neighbor(plane.on, {-1, 1}, outside);
+        auto const expected = table(extents, [&](shape<3> c) {
+          auto const near = [&](index i, index j, index k) { return neighbor_of(x, c, {i, j, k}, outside); };
+          return 2 * x.at(c) - near(-1, 0, 2) + 3 * near(0, 1, -3) -
+                 near(1, -2, 0) * neighbor_of(plane, {c[1], c[2]}, {-1, 1}, outside);
+        });
+        INFO("extents ", lockstep::to_string(extents), ", boundary ", static_cast<int>(outside));
+        array<int, 3> y(dev, extents), wide(dev, shape{extents[0] + 1, extents[1] + 2, extents[2] + 3}),
+            turned(dev, shape{extents[2], extents[1], extents[0]});
+        y = e;
+        CHECK(difference(y.to_host(), expected) == "");
+        auto const inner = wide.slice({1, 1, 2}, {extents[0] + 1, extents[1] + 1, extents[2] + 2});
+        inner = e;
+        CHECK(difference(inner.to_host(), expected) == "");
+        turned.transpose() = e;
+        CHECK(difference(turned.transpose().to_host(), expected) == "");
+      }
+    }
+  });
+}
+
+TEST_CASE("a stencil that is written past the caches") {
+  device const dev = lockstep::test::devices().back();
+  sample<2> const x(dev, {2100, 3001});
+  for (boundary outside : boundaries)
+    CHECK(difference((neighbor(x.on, {1, -1}, outside) - x.on).to_host(), table(x.extents, [&](auto c) {
+                       return neighbor_of(x, c, {1, -1}, outside) - x.at(c);
+                     })) == "");
+}
+
 TEST_CASE("neighbors of neighbors: each boundary is its own") {
   for_each_device([](device const& dev) {
     sample<2> const m(dev, {6, 70});

@@ -27,6 +27,10 @@ inline namespace LOCKSTEP_COMPILER {
                               ", expected one on a CPU device; copy the arrays there with array::to(device)"}));
 }
 
+inline void require_cpu(char const* algorithm, device const& where) {
+  if (!where.is_cpu()) throw_needs_cpu(algorithm, where);
+}
+
 /// Nodes that write their own result in one pass of their own, instead of being read element by element.
 template <class E>
 concept writes_itself = requires(E const& e, lowering& context, view<value_t<E>, rank_v<E>> const& target) {
@@ -54,13 +58,13 @@ window<value_t<E> const, rank_v<E>, layout::dense> computed_first(lowering& cont
 /// knows: the elements have no gaps.
 template <bool Dense = false, node E, class T, std::size_t Rank>
 void store_node(lowering& context, E const& e, view<T, Rank> const& target, [[maybe_unused]] bool past_caches) {
-  auto const evaluator = e.lower(context, target.extents);
-  using lowered = std::remove_const_t<decltype(evaluator)>;
-  if (context.where.is_cpu()) {
-    cpu::store(context.where, past_caches, cpu::output<T, Rank, lowered, Dense>{target, evaluator});
+  if (context.where.is_cpu()) {  // lowered in place: short loops would wait for a copy
+    using lowered = decltype(e.lower(context, target.extents));
+    cpu::store(context.where, past_caches,
+               cpu::output<T, Rank, lowered, Dense>{target, e.lower(context, target.extents)});
   } else {
 #if LOCKSTEP_CUDA
-    cuda::store(context.where, cuda::output{target, evaluator});
+    cuda::store(context.where, cuda::output{target, e.lower(context, target.extents)});
 #else
     throw_needs_cuda(context.where);
 #endif
@@ -106,6 +110,18 @@ template <node E>
 device device_or_default(E const& e) {
   device const found = device_of(e);
   return found.valid() ? found : default_device();
+}
+
+/// The device of the first leaf among expressions. Throws device_error when not all of them lie on it, or when it is no
+/// CPU.
+template <expression... Es>
+device require_one_cpu(char const* algorithm, Es const&... es) {
+  device where;
+  static_cast<void>(((where = device_of(borrow_node(es))).valid() || ...));
+  if (!where.valid()) where = default_device();
+  (require_device(borrow_node(es), where), ...);
+  require_cpu(algorithm, where);
+  return where;
 }
 
 /// A new array on a device that holds the expression's values.

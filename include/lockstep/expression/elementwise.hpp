@@ -55,6 +55,20 @@ struct elementwise_row {
   }
 };
 
+template <class F, class... Rows>
+LOCKSTEP_INLINE bool all_inside(elementwise_row<F, Rows...> const& row) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) { return (all_inside(get<I>(row.rows)) && ...); }
+  (std::index_sequence_for<Rows...>{});
+}
+template <class F, class... Rows>
+LOCKSTEP_INLINE auto unmasked(elementwise_row<F, Rows...> const& row) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return elementwise_row<F, decltype(unmasked(get<I>(row.rows)))...>{row.function,
+                                                                       make_slots(unmasked(get<I>(row.rows))...)};
+  }
+  (std::index_sequence_for<Rows...>{});
+}
+
 template <std::size_t R, class F, class... Evaluators>
 struct elementwise_evaluator {
   F function;
@@ -65,6 +79,12 @@ struct elementwise_evaluator {
   LOCKSTEP_INLINE bool unit() const { return unit(positions{}); }
   LOCKSTEP_INLINE interval interior(index n) const { return interior(n, positions{}); }
   LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return row(c, positions{}); }
+  LOCKSTEP_INLINE index steps(coordinates<R> const& c) const { return steps(c, positions{}); }
+  template <class Row>
+  LOCKSTEP_INLINE void advance(Row& row) const {
+    advance(row, positions{});
+  }
+  LOCKSTEP_INLINE auto line(coordinates<R> const& c) const { return line(c, positions{}); }
   template <class Space>
   auto staged_row(coordinates<R> const& c, index begin, index end, Space& space) const {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -89,6 +109,20 @@ struct elementwise_evaluator {
     return all;
   }
   template <std::size_t... I>
+  LOCKSTEP_INLINE index steps(coordinates<R> const& c, std::index_sequence<I...>) const {
+    index least = any_steps;
+    ((least = smaller(least, steps_of(get<I>(operands), c))), ...);
+    return least;
+  }
+  template <class Row, std::size_t... I>
+  LOCKSTEP_INLINE void advance(Row& row, std::index_sequence<I...>) const {
+    (advance_row(get<I>(operands), modify<I>(row.rows)), ...);
+  }
+  template <std::size_t... I>
+  LOCKSTEP_INLINE auto line(coordinates<R> const& c, std::index_sequence<I...>) const {
+    return make_row(line_of(get<I>(operands), c)...);
+  }
+  template <std::size_t... I>
   LOCKSTEP_INLINE auto row(coordinates<R> const& c, std::index_sequence<I...>) const {
     return make_row(get<I>(operands).row(c)...);
   }
@@ -98,6 +132,8 @@ struct elementwise_evaluator {
   }
 };
 
+template <std::size_t R, class F, class... Evaluators>
+inline constexpr bool has_edges<elementwise_evaluator<R, F, Evaluators...>> = (has_edges<Evaluators> || ...);
 template <std::size_t R, class F, class... Evaluators>
 inline constexpr bool is_staged<elementwise_evaluator<R, F, Evaluators...>> = (is_staged<Evaluators> || ...);
 template <std::size_t R, class F, class... Evaluators>

@@ -4,7 +4,10 @@
 // An evaluator of rank R gives its values in two ways:
 //   at(c)       the value at the coordinates c: any strides, broadcasts and neighbors (what GPU threads call);
 //   row(c)[j]   the values along the last axis of the row that holds c, j counted from the row's start: cheap to set up
-//               and vectorizable (what CPU loops call). Right for j in interior(n), and only when unit() holds.
+//               and vectorizable (what CPU loops call). Right for j in interior(n), and only when unit() holds;
+//   steps(c)    through how many rows after that of c, counted along the last axis but one, advance(row) moves row(c)
+//               from each to the next, which is cheaper than row(c); and
+//   line(c)[i]  the value at c, moved by i <= steps(c) along that axis. Where an evaluator has them; R > 1.
 //
 // Values that are cheaper many at a time than one by one (random numbers), or that a loop which has to look at each of
 // them would keep from being vectorized (gathered ones), can be staged: such an evaluator has `staged`, its value type,
@@ -30,10 +33,72 @@ LOCKSTEP_INLINE constexpr interval intersection(interval a, interval b) {
   return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
 }
 
+LOCKSTEP_INLINE constexpr index smaller(index a, index b) { return a < b ? a : b; }
+
+/// No limit to steps(c).
+inline constexpr index any_steps = INT64_MAX;
+
+/// steps(c); 0 for evaluators that make every row anew.
+template <class Evaluator, std::size_t R>
+LOCKSTEP_INLINE index steps_of(Evaluator const& evaluator, coordinates<R> const& c) {
+  if constexpr (requires { evaluator.steps(c); })
+    return evaluator.steps(c);
+  else
+    return 0;
+}
+/// advance(row); never called where there are no steps.
+template <class Evaluator, class Row>
+LOCKSTEP_INLINE void advance_row([[maybe_unused]] Evaluator const& evaluator, [[maybe_unused]] Row& row) {
+  if constexpr (requires { evaluator.advance(row); }) evaluator.advance(row);
+}
+
+template <class T>
+struct constant_row {
+  T value;
+  LOCKSTEP_INLINE T operator[](index) const { return value; }
+};
+
+/// The value at c, of evaluators without steps.
+template <class Evaluator, std::size_t R>
+struct single_line {
+  Evaluator const& evaluator;
+  coordinates<R> c;
+  LOCKSTEP_INLINE auto operator[](index) const { return evaluator.at(c); }
+};
+/// line(c), which must not outlive the evaluator.
+template <class Evaluator, std::size_t R>
+LOCKSTEP_INLINE auto line_of(Evaluator const& evaluator, coordinates<R> const& c) {
+  if constexpr (requires { evaluator.line(c); })
+    return evaluator.line(c);
+  else
+    return single_line<Evaluator, R>{evaluator, c};
+}
+
+/// Whether no zeros stand in for what a row reads, and then the same row without looking.
+template <class Row>
+LOCKSTEP_INLINE bool all_inside(Row const&) {
+  return true;
+}
+template <class Row>
+LOCKSTEP_INLINE Row unmasked(Row const& row) {
+  return row;
+}
+
+/// False for evaluators whose interior(n) is always all of [0, n).
+template <class Evaluator>
+inline constexpr bool has_edges = true;
+
 template <class T>
 struct pointer_row {
   T const* data;
   LOCKSTEP_INLINE T operator[](index j) const { return data[j]; }
+};
+
+template <class T>
+struct strided_line {
+  T const* data;
+  index stride;
+  LOCKSTEP_INLINE T operator[](index i) const { return data[i * stride]; }
 };
 
 /// Most values that are staged at a time.
@@ -68,12 +133,6 @@ auto staged_row(Evaluator const& evaluator, coordinates<R> const& c, [[maybe_unu
   }
 }
 
-template <class T>
-struct constant_row {
-  T value;
-  LOCKSTEP_INLINE T operator[](index) const { return value; }
-};
-
 /// Strided memory; axes along which it repeats have stride 0.
 template <class T, std::size_t R>
 struct memory_evaluator {
@@ -87,14 +146,23 @@ struct memory_evaluator {
     if constexpr (R > 0) c[R - 1] = 0;
     return {data + offset(c)};
   }
+  LOCKSTEP_INLINE index steps(coordinates<R> const&) const { return any_steps; }
+  LOCKSTEP_INLINE void advance(pointer_row<T>& row) const requires(R > 1) { row.data += strides[R - 2]; }
+  LOCKSTEP_INLINE strided_line<T> line(coordinates<R> const& c) const requires(R > 1) {
+    return {data + offset(c), strides[R - 2]};
+  }
 
  private:
   LOCKSTEP_INLINE index offset(coordinates<R> const& c) const {
     index sum = 0;
+    LOCKSTEP_UNROLL
     for (std::size_t axis = 0; axis < R; ++axis) sum += c[axis] * strides[axis];
     return sum;
   }
 };
+
+template <class T, std::size_t R>
+inline constexpr bool has_edges<memory_evaluator<T, R>> = false;
 
 /// One value in memory, the same for every index: read when the row begins, so a GPU never sends it to the host.
 template <class T, std::size_t R>
@@ -105,6 +173,8 @@ struct shared_value_evaluator {
   LOCKSTEP_INLINE bool unit() const { return true; }
   LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
   LOCKSTEP_INLINE constant_row<T> row(coordinates<R> const&) const { return {*data}; }
+  LOCKSTEP_INLINE index steps(coordinates<R> const&) const { return any_steps; }
+  LOCKSTEP_INLINE constant_row<T> line(coordinates<R> const& c) const { return row(c); }
 };
 
 template <class T, std::size_t R>
@@ -115,7 +185,21 @@ struct constant_evaluator {
   LOCKSTEP_INLINE bool unit() const { return true; }
   LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
   LOCKSTEP_INLINE constant_row<T> row(coordinates<R> const&) const { return {value}; }
+  LOCKSTEP_INLINE index steps(coordinates<R> const&) const { return any_steps; }
+  LOCKSTEP_INLINE constant_row<T> line(coordinates<R> const& c) const { return row(c); }
 };
+
+template <class Line>
+struct repeated_line {
+  Line line;
+  index step;
+  LOCKSTEP_INLINE auto operator[](index i) const { return line[i * step]; }
+};
+
+template <class T, std::size_t R>
+inline constexpr bool has_edges<shared_value_evaluator<T, R>> = false;
+template <class T, std::size_t R>
+inline constexpr bool has_edges<constant_evaluator<T, R>> = false;
 
 /// Places an evaluator of an index space of rank r and its own extents into a larger one, repeating it.
 template <class Evaluator, std::size_t r, std::size_t R>
@@ -128,19 +212,41 @@ struct repeated_evaluator {
   LOCKSTEP_INLINE bool unit() const { return r > 0 && extents[r - 1] == row_length && inner.unit(); }
   LOCKSTEP_INLINE interval interior(index n) const { return inner.interior(n); }
   LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return inner.row(inside(c)); }
+  LOCKSTEP_INLINE index steps(coordinates<R> const& c) const {
+    return moves() ? steps_of(inner, inside(c)) : any_steps;
+  }
+  template <class Row>
+  LOCKSTEP_INLINE void advance(Row& row) const {
+    if (moves()) advance_row(inner, row);
+  }
+  LOCKSTEP_INLINE auto line(coordinates<R> const& c) const {
+    auto line = line_of(inner, inside(c));
+    return repeated_line<decltype(line)>{line, moves() ? 1 : 0};
+  }
   template <class Space>
   auto staged_row(coordinates<R> const& c, index begin, index end, Space& space) const {
     return lockstep::staged_row(inner, inside(c), begin, end, space.inner);
   }
+  template <class T>
+  void stage(coordinates<R> const& c, index begin, index end, T* out) const requires
+      requires(coordinates<r> const& own) {
+    inner.stage(own, begin, end, out);
+  }
+  { inner.stage(inside(c), begin, end, out); }
 
  private:
+  /// Whether the rows along the last axis but one differ.
+  LOCKSTEP_INLINE bool moves() const { return r > 1 && extents[r > 1 ? r - 2 : 0] != 1; }
   LOCKSTEP_INLINE coordinates<r> inside(coordinates<R> const& c) const {
     coordinates<r> own;
+    LOCKSTEP_UNROLL
     for (std::size_t axis = 0; axis < r; ++axis) own[axis] = extents[axis] == 1 ? 0 : c[R - r + axis];
     return own;
   }
 };
 
+template <class Evaluator, std::size_t r, std::size_t R>
+inline constexpr bool has_edges<repeated_evaluator<Evaluator, r, R>> = has_edges<Evaluator>;
 template <class Evaluator, std::size_t r, std::size_t R>
 inline constexpr bool is_staged<repeated_evaluator<Evaluator, r, R>> = is_staged<Evaluator>;
 template <class Evaluator, std::size_t r, std::size_t R>

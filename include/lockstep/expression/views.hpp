@@ -69,13 +69,22 @@ struct slice_evaluator {
     auto row = inner.row(moved(c));
     return shifted_row<decltype(row)>{row, from[R - 1]};
   }
+  LOCKSTEP_INLINE index steps(coordinates<R> const& c) const { return steps_of(inner, moved(c)); }
+  template <class Row>
+  LOCKSTEP_INLINE void advance(Row& row) const {
+    advance_row(inner, row.row);
+  }
+  LOCKSTEP_INLINE auto line(coordinates<R> const& c) const { return line_of(inner, moved(c)); }
 
  private:
   LOCKSTEP_INLINE coordinates<R> moved(coordinates<R> c) const {
+    LOCKSTEP_UNROLL
     for (std::size_t axis = 0; axis < R; ++axis) c[axis] += from[axis];
     return c;
   }
 };
+template <class Inner, std::size_t R>
+inline constexpr bool has_edges<slice_evaluator<Inner, R>> = has_edges<Inner>;
 
 template <class E, std::size_t Rank>
 struct [[nodiscard]] sliced : reindexed<sliced<E, Rank>, E, Rank> {
@@ -107,6 +116,7 @@ struct transpose_evaluator {
 
   LOCKSTEP_INLINE auto at(coordinates<R> const& c) const {
     coordinates<R> turned;
+    LOCKSTEP_UNROLL
     for (std::size_t axis = 0; axis < R; ++axis) turned[axis] = c[R - 1 - axis];
     return inner.at(turned);
   }
@@ -114,6 +124,8 @@ struct transpose_evaluator {
   LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
   LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return evaluated_row<transpose_evaluator, R>{*this, c}; }
 };
+template <class Inner, std::size_t R>
+inline constexpr bool has_edges<transpose_evaluator<Inner, R>> = false;
 
 template <class E, std::size_t Rank>
 struct [[nodiscard]] transposed : reindexed<transposed<E, Rank>, E, Rank> {
@@ -149,6 +161,7 @@ struct reshape_evaluator {
 
   LOCKSTEP_INLINE auto at(coordinates<R> const& c) const {
     index linear = 0;
+    LOCKSTEP_UNROLL
     for (std::size_t axis = 0; axis < R; ++axis) linear += c[axis] * strides[axis];
     coordinates<Old> old;
     for (std::size_t axis = Old; axis-- > 0; linear /= from[axis]) old[axis] = linear % from[axis];
@@ -158,6 +171,8 @@ struct reshape_evaluator {
   LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
   LOCKSTEP_INLINE auto row(coordinates<R> const& c) const { return evaluated_row<reshape_evaluator, R>{*this, c}; }
 };
+template <class Inner, std::size_t Old, std::size_t R>
+inline constexpr bool has_edges<reshape_evaluator<Inner, Old, R>> = false;
 
 template <class E, std::size_t Rank>
 struct [[nodiscard]] reshaped : reindexed<reshaped<E, Rank>, E, Rank> {
@@ -224,6 +239,8 @@ struct column_evaluator {
     return constant_row<std::remove_const_t<decltype(value)>>{value};
   }
 };
+template <class Inner, std::size_t R>
+inline constexpr bool has_edges<column_evaluator<Inner, R>> = false;
 
 /// A vector of n values as a matrix of shape (n, 1), so that it broadcasts along rows.
 template <class E>
@@ -278,12 +295,37 @@ LOCKSTEP_INLINE T value_or_zero(T value, bool keep) {
   }
 }
 
+/// Moves the coordinate x back inside [0, n), which has elements; false when a zero lies at x.
+LOCKSTEP_INLINE bool bring_inside(index& x, index n, boundary outside) {
+  if (x >= 0 && x < n) return true;
+  x = outside == boundary::wrap ? (x % n + n) % n : x < 0 ? 0 : n - 1;
+  return outside != boundary::zero;
+}
+
 template <class Row, class T>
 struct neighbor_row {
   Row row;
   index shift;
   bool inside;
   LOCKSTEP_INLINE T operator[](index j) const { return value_or_zero<T>(row[j + shift], inside); }
+};
+
+template <class Row, class T>
+LOCKSTEP_INLINE bool all_inside(neighbor_row<Row, T> const& row) {
+  return row.inside && all_inside(row.row);
+}
+template <class Row, class T>
+LOCKSTEP_INLINE auto unmasked(neighbor_row<Row, T> const& row) {
+  auto inner = unmasked(row.row);
+  return shifted_row<decltype(inner)>{inner, row.shift};
+}
+
+/// Not by bits: down a line the condition is always the same, and nothing is vectorized.
+template <class Line, class T>
+struct neighbor_line {
+  Line line;
+  bool inside;
+  LOCKSTEP_INLINE T operator[](index i) const { return inside ? line[i] : T{}; }
 };
 
 template <class Inner, class T, std::size_t R>
@@ -307,19 +349,30 @@ struct neighbor_evaluator {
     auto row = inner.row(c);
     return neighbor_row<decltype(row), T>{row, offset[R - 1], inside};
   }
+  LOCKSTEP_INLINE index steps(coordinates<R> c) const requires(R > 1) {
+    index const x = c[R - 2] + offset[R - 2], n = extents[R - 2];
+    if (x < 0 || x >= n) return 0;
+    move(c, R - 1);
+    return smaller(steps_of(inner, c), n - 1 - x);
+  }
+  template <class Row>
+  LOCKSTEP_INLINE void advance(Row& row) const {
+    advance_row(inner, row.row);
+  }
+  LOCKSTEP_INLINE auto line(coordinates<R> c) const {
+    bool const inside = move(c, R);
+    auto line = line_of(inner, c);
+    return neighbor_line<decltype(line), T>{line, inside};
+  }
 
  private:
   /// Moves the first `axes` coordinates by the offset and back inside; false when a zero lies there.
   LOCKSTEP_INLINE bool move(coordinates<R>& c, std::size_t axes) const {
     bool inside = true;
+    LOCKSTEP_UNROLL
     for (std::size_t axis = 0; axis < axes; ++axis) {
-      index const n = extents[axis];
-      index x = c[axis] + offset[axis];
-      if (x < 0 || x >= n) {
-        inside = inside && outside != boundary::zero;
-        x = outside == boundary::wrap ? (x % n + n) % n : x < 0 ? 0 : n - 1;
-      }
-      c[axis] = x;
+      c[axis] += offset[axis];
+      inside = bring_inside(c[axis], extents[axis], outside) && inside;
     }
     return inside;
   }
@@ -377,6 +430,8 @@ struct index_evaluator {
   LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
   LOCKSTEP_INLINE index_row<R> row(coordinates<R> const& c) const { return {c[axis], axis == R - 1}; }
 };
+template <std::size_t R>
+inline constexpr bool has_edges<index_evaluator<R>> = false;
 
 /// The index along an axis of whatever index space the expression ends up in.
 struct [[nodiscard]] indices_node : node_base<indices_node, index, 0> {

@@ -49,22 +49,29 @@ class writer {
     stream_fence();
   }
   void write_rows(index first, index last) const {
-    for_each_row_part(target_.extents, first, last, [&](coordinates<R> c, index begin, index end) {
-      T* row = target_.data;
-      for (std::size_t axis = 0; axis + 1 < R; ++axis) row += c[axis] * target_.strides[axis];
-      if constexpr (R == 0) {
-        reader_.read_row(c, begin, end, row);
-      } else {
+    if constexpr (R == 0) {
+      reader_.read(first, last, target_.data);
+    } else {
+      if (target_.strides[R - 1] != 1) return write_strided(first, last);
+      if constexpr (R == 1)
+        reader_.read(first, last, target_.data + first);
+      else
+        reader_.read_rows(first, last, target_.data, target_.strides);
+    }
+  }
+  void write_strided(index first, index last) const {
+    local_values<T, buffer_length> buffer;
+    for (index at = first; at < last; at += buffer_length) {
+      index const stop = std::min(last, at + buffer_length);
+      reader_.read(at, stop, buffer.data());
+      T const* from = buffer.data();
+      for_each_row_part(target_.extents, at, stop, [&](coordinates<R> c, index begin, index end) {
+        T* row = target_.data;
+        for (std::size_t axis = 0; axis + 1 < R; ++axis) row += c[axis] * target_.strides[axis];
         index const stride = target_.strides[R - 1];
-        if (stride == 1) return reader_.read_row(c, begin, end, row + begin);
-        local_values<T, buffer_length> buffer;
-        for (index at = begin; at < end; at += buffer_length) {
-          index const stop = std::min(end, at + buffer_length);
-          reader_.read_row(c, at, stop, buffer.data());
-          for (index j = at; j < stop; ++j) row[j * stride] = buffer.data()[j - at];
-        }
-      }
-    });
+        for (index j = begin; j < end; ++j) row[j * stride] = *from++;
+      });
+    }
   }
 
   view<T, R> const& target_;

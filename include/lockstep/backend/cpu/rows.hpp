@@ -65,6 +65,30 @@ void for_each_row_part(shape<R> const& extents, index first, index last, F&& f) 
   }
 }
 
+/// Calls f(coordinates, begin, count) for the runs of rows that make up [first, last) of the row-major index: `count`
+/// elements from `begin` of the row of these coordinates on, in rows that differ along the last axis but one only.
+template <std::size_t R, class F>
+void for_each_run_of_rows(shape<R> const& extents, index first, index last, F&& f) {
+  static_assert(R > 1);
+  index const columns = extents[R - 1];
+  coordinates<R> c;
+  for (index axis = R - 2, row = first / columns; axis >= 0; row /= extents[axis], --axis)
+    c[axis] = row % extents[axis];
+  for (index begin = first % columns; first < last; begin = 0) {
+    index const count = std::min(last - first, (extents[R - 2] - c[R - 2]) * columns - begin);
+    f(c, begin, count);
+    first += count;
+    c[R - 2] = 0;
+    for (std::size_t axis = R - 2; axis-- > 0;) {
+      if (++c[axis] < extents[axis]) break;
+      c[axis] = 0;
+    }
+  }
+}
+
+/// Elements of the rows that are read before what lies at their edges is, so that it is found in the caches.
+inline constexpr index elements_of_run = 8192;
+
 /// Reads an evaluator, which must outlive it, by ranges of the row-major index. (It is not copied: short loops would
 /// wait for the copy.)
 template <class Evaluator, std::size_t R>
@@ -74,14 +98,25 @@ class reader {
       : evaluator_(evaluator),
         extents_(extents),
         columns_(R == 0 ? 1 : extents[R == 0 ? 0 : R - 1]),
-        interior_(evaluator.unit() ? evaluator.interior(columns_) : interval{0, 0}) {}
+        unit_(evaluator.unit()),
+        interior_(unit_ ? evaluator.interior(columns_) : interval{0, 0}) {}
 
   /// Writes the values at [first, last) to out[0], out[1], ... (Not inlined: the vectorized loops are compiled once.)
   template <class T>
   [[gnu::noinline]] void read(index first, index last, T* out) const {
-    for_each_row_part(extents_, first, last, [&](coordinates<R> const& c, index begin, index end) {
-      read_row(c, begin, end, out);
-      out += end - begin;
+    if constexpr (R > 1)
+      read_rows(first, last, out - first, row_major_strides(extents_));
+    else if (first < last)
+      read_row(coordinates<R>{}, R == 0 ? 0 : first, R == 0 ? 1 : last, out);
+  }
+
+  /// Writes the values at [first, last) of the row-major index to memory of these strides, 1 along the last axis.
+  template <class T>
+  [[gnu::noinline]] void read_rows(index first, index last, T* base, shape<R> const& strides) const requires(R > 1) {
+    for_each_run_of_rows(extents_, first, last, [&](coordinates<R> const& c, index begin, index count) {
+      T* out = base;
+      for (std::size_t axis = 0; axis + 1 < R; ++axis) out += c[axis] * strides[axis];
+      read_run(c, begin, count, out, strides[R - 2]);
     });
   }
 
@@ -108,6 +143,56 @@ class reader {
   auto fast_row() const { return evaluator_.row(coordinates<R>{}); }
 
  private:
+  /// `count` values from column `begin` of the row of c on; rows begin at out, out + step, ...
+  template <class T>
+  void read_run(coordinates<R> c, index begin, index count, T* out, index step) const {
+    while (count > 0) {
+      index const end = std::min(columns_, begin + count);
+      index rows = 1;
+      if constexpr (is_staged<Evaluator>) {
+        read_row(c, begin, end, out + begin);
+      } else if (!unit_) {
+        read_slowly(c, begin, end, out + begin);
+      } else {
+        if (end - begin == columns_) {
+          index const most = has_edges<Evaluator> ? std::max(elements_of_run / columns_, index{1}) : count;
+          rows = std::min({count / columns_ - 1, most - 1, steps_of(evaluator_, c)}) + 1;
+        }
+        read_together(c, begin, end, rows, out, step);
+      }
+      count -= rows * (end - begin);
+      c[R - 2] += rows;
+      out += rows * step;
+      begin = 0;
+    }
+  }
+  /// Columns [begin, end) of rows that one row object can advance through, where unit() holds: what is interior row by
+  /// row, then the edges, down each column.
+  template <class T>
+  void read_together(coordinates<R> c, index begin, index end, index rows, T* out, index step) const {
+    auto const row = evaluator_.row(c);
+    if constexpr (!has_edges<Evaluator>) {
+      copy_rows(row, begin, end, rows, out, step);
+    } else {
+      index const a = std::clamp(interior_.begin, begin, end), b = std::clamp(interior_.end, a, end);
+      if (all_inside(row))
+        copy_rows(unmasked(row), a, b, rows, out, step);
+      else
+        copy_rows(row, a, b, rows, out, step);
+      for (index j = begin < a ? begin : b; j < end; j = j + 1 == a ? b : j + 1) {
+        c[R - 1] = j;
+        auto const line = line_of(evaluator_, c);
+        for (index i = 0; i < rows; ++i) out[i * step + j] = static_cast<T>(line[i]);
+      }
+    }
+  }
+  template <class Row, class T>
+  void copy_rows(Row row, index begin, index end, index rows, T* out, index step) const {
+    for (index i = 0;; advance_row(evaluator_, row)) {
+      copy_row(row, begin, end, out + i * step + begin);
+      if (++i == rows) break;
+    }
+  }
   template <class T>
   void read_slowly(coordinates<R> c, index begin, index end, T* out) const {
     for (index j = begin; j < end; ++j) {
@@ -117,10 +202,13 @@ class reader {
   }
   template <class T>
   void copy_staged(coordinates<R> const& c, index begin, index end, T* out) const {
-    stage_space<Evaluator> space;
+    [[maybe_unused]] stage_space<Evaluator> space;
     for (index at = begin; at < end; at += stage_length) {
       index const stop = std::min(end, at + stage_length);
-      copy_row(staged_row(evaluator_, c, at, stop, space), at, stop, out + (at - begin));
+      if constexpr (requires { evaluator_.stage(c, at, stop, out); })
+        evaluator_.stage(c, at, stop, out + (at - begin));
+      else
+        copy_row(staged_row(evaluator_, c, at, stop, space), at, stop, out + (at - begin));
     }
   }
   template <class Row, class T>
@@ -133,8 +221,17 @@ class reader {
   Evaluator const& evaluator_;
   shape<R> const& extents_;
   index columns_;
+  bool unit_;
   interval interior_;
 };
+
+/// The elements of an evaluator where they lie in memory in one row as values of T; otherwise nullptr.
+template <class T, class Evaluator, std::size_t R>
+T const* memory_of(reader<Evaluator, R> const& from) {
+  if constexpr (R == 1 && std::is_same_v<decltype(from.fast_row()), pointer_row<T>>)
+    if (from.one_fast_row()) return from.fast_row().data;
+  return nullptr;
+}
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER
