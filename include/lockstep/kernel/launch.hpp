@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../backend/cpu/launch.hpp"
+#include "../expression/device_function.hpp"
 #include "arguments.hpp"
 #include "atomic.hpp"
 #if LOCKSTEP_CUDA

@@ -2,7 +2,8 @@
 // thread.
 #pragma once
 
-#include "../../core/debug.hpp"
+#include "../../array/view.hpp"
+#include "../../expression/elementwise.hpp"
 #include "../../kernel/space.hpp"
 #include "rows.hpp"
 #include "team.hpp"
