@@ -1,11 +1,11 @@
 // Comparison with peers: we and every peer in turn, many times in one run, so that a machine whose speed drifts treats
 // all alike. A row per task, as text and, with LOCKSTEP_BENCH_JSON=<file>, as one JSON object per line (see table.cpp).
 //
-// The limit of a task is the time in which this machine moves its bytes (limits.hpp): as many of them as are both read
-// and written at the rate of a copy, the others at the rate of reading or writing alone, in the task's size class. A
-// task that doesn't say how many it writes gets the fastest of the three rates. What is reached is limit / time: it may
-// exceed 1 where memory was slower when the limit was measured, or where data stay in a faster cache than their size
-// suggests; tasks that compute much stay far below.
+// The limit of a task is the time in which this machine moves its bytes (memory_limits.hpp): as many of them as are
+// both read and written at the rate of a copy, the others at the rate of reading or writing alone, in the task's size
+// class. A task that doesn't say how many it writes gets the fastest of the three rates. What is reached is limit /
+// time: it may exceed 1 where memory was slower when the limit was measured, or where data stay in a faster cache than
+// their size suggests; tasks that compute much stay far below.
 #pragma once
 
 #include <algorithm>
@@ -17,10 +17,13 @@
 #include <thread>
 #include <vector>
 
-#include "limits.hpp"
+#include <lockstep/bench/memory_limits.hpp>
+
 #include "paired.hpp"
 
 namespace bench {
+
+using lockstep::bench::limit_of, lockstep::bench::rates;
 
 /// Someone who does the same task. One named "limit", "read limit" or "copy" is a yardstick, not a peer.
 struct contestant {

@@ -1,6 +1,6 @@
-# The tests on GPUs. nvcc compiles the files of core, device, array, expression and algorithm that say near their top
-# "// Runs on: cpu, cuda", and tests/cuda/*_test.cu; tests/cuda/*_test.cpp are compiled by the host compiler and linked
-# to them, which is how programs with both kinds of file are tested.
+# The tests on GPUs. nvcc compiles the files of core, device, array, expression, algorithm and kernel that say near
+# their top "// Runs on: cpu, cuda", and tests/cuda/*_test.cu; tests/cuda/*_test.cpp are compiled by the host compiler
+# and linked to them, which is how programs with both kinds of file are tested.
 
 if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
   set(CMAKE_CUDA_COMPILER "${CUDAToolkit_NVCC_EXECUTABLE}")
@@ -18,7 +18,7 @@ endif()
 set(LOCKSTEP_CUDA_RUNNER "${runner}" CACHE STRING "Command prefix for the tests on GPUs, such as a simulator's")
 
 file(GLOB shared_files CONFIGURE_DEPENDS core/*_test.cpp device/*_test.cpp array/*_test.cpp expression/*_test.cpp
-     algorithm/*_test.cpp)
+     algorithm/*_test.cpp kernel/*_test.cpp)
 file(GLOB files CONFIGURE_DEPENDS cuda/*_test.cu cuda/*_test.cpp)
 foreach(file IN LISTS shared_files)
   file(STRINGS "${file}" line REGEX "^// Runs on:.*cuda" LIMIT_COUNT 1)

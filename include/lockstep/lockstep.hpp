@@ -30,6 +30,7 @@
 #include "expression/host_only.hpp"
 #include "expression/rearranged.hpp"
 #include "expression/views.hpp"
+#include "kernel/launch.hpp"
 #include "mesh/communicator.hpp"
 #include "mesh/mesh.hpp"
 #include "mesh/spmd.hpp"

@@ -1,284 +1,252 @@
-// Random expressions over random shapes, strides and offsets against an oracle of plain loops. A tree is written once
-// as a generic function; given arrays it is an expression, given tables it is computed at once, element by element.
+// Random expressions (random_tree.hpp) over random shapes, strides, offsets and types against plain loops (table.hpp).
+// A case that fails is made smaller for as long as it still fails, and then reported with the seed that repeats it.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <cstdlib>
-#include <lockstep/lockstep.hpp>
 
+#include "expression/random_tree.hpp"
 #include "support/devices.hpp"
 #include "support/values.hpp"
 
 namespace property_tests {
 
-using lockstep::array, lockstep::axis, lockstep::boundary, lockstep::device, lockstep::index, lockstep::offsets,
-    lockstep::shape;
-using number = std::int64_t;
+using lockstep::array, lockstep::device;
 
-// --- the oracle ------------------------------------------------------------------------------------------------------
+/// Everything about a case but its tree and its type.
+template <std::size_t R>
+struct plan {
+  std::uint64_t seed = 0;       ///< of the values
+  shape<R> common;              ///< the index space
+  shape<R> ones_b, ones_c;      ///< 1 where the operand has extent 1 instead
+  shape<R> before_b, before_c;  ///< the operands are parts of wider arrays: elements in front
+  shape<R> behind_b, behind_c;  ///< and behind
+  shape<R> near, far;
+  boundary outside = boundary::clamp;
+  index along = 0, shift = 0, split = 0;
+  shape<R> low, high;  ///< the part of the result that is stored as well
 
-/// Values of an index space, in row-major order.
-template <std::size_t R>
-struct table {
-  shape<R> extents;
-  std::vector<number> values;
-
-  /// f(coordinates) everywhere.
-  template <class F>
-  table(shape<R> const& s, F f) : extents(s) {
-    shape<R> c;
-    for (std::size_t i = 0; i < s.size(); ++i) {
-      values.push_back(f(c));
-      for (std::size_t a = R; a-- > 0;) {
-        if (++c[a] < s[a]) break;
-        c[a] = 0;
-      }
-    }
-  }
-  static table from(shape<R> const& s, std::vector<number> const& v) {
-    return table(s, [&, i = std::size_t{0}](auto const&) mutable { return v[i++]; });
-  }
-  std::size_t place(shape<R> const& c) const {
-    index at = 0;
-    for (std::size_t a = 0; a < R; ++a) at = at * extents[a] + (extents[a] == 1 ? 0 : c[a]);
-    return static_cast<std::size_t>(at);
-  }
-  number at(shape<R> const& c) const { return values[place(c)]; }
-
-  table slice(shape<R> const& low, shape<R> const& high) const {
-    shape<R> s;
-    for (std::size_t a = 0; a < R; ++a) s[a] = high[a] - low[a];
-    return table(s, [&](shape<R> c) {
-      for (std::size_t a = 0; a < R; ++a) c[a] += low[a];
-      return values[place_inside(c)];
-    });
-  }
-  table transpose() const {
-    auto const turned = [](shape<R> const& s) {
-      shape<R> t;
-      for (std::size_t a = 0; a < R; ++a) t[a] = s[R - 1 - a];
-      return t;
-    };
-    return table(turned(extents), [&](shape<R> const& c) { return at(turned(c)); });
-  }
-
- private:
-  std::size_t place_inside(shape<R> const& c) const {
-    index at = 0;
-    for (std::size_t a = 0; a < R; ++a) at = at * extents[a] + c[a];
-    return static_cast<std::size_t>(at);
-  }
-};
-
-template <std::size_t R, class F>
-table<R> combine(F f, table<R> const& x, table<R> const& y) {
-  shape<R> s;
-  for (std::size_t a = 0; a < R; ++a) s[a] = x.extents[a] == 1 ? y.extents[a] : x.extents[a];
-  return table<R>(s, [&](shape<R> const& c) { return f(x.at(c), y.at(c)); });
-}
-template <std::size_t R>
-table<R> constant_table(number v) {
-  shape<R> s;
-  for (std::size_t a = 0; a < R; ++a) s[a] = 1;
-  return table<R>(s, [v](auto const&) { return v; });
-}
-template <std::size_t R>
-table<R> operator+(table<R> const& x, table<R> const& y) {
-  return combine([](number p, number q) { return p + q; }, x, y);
-}
-template <std::size_t R>
-table<R> operator-(table<R> const& x, table<R> const& y) {
-  return combine([](number p, number q) { return p - q; }, x, y);
-}
-template <std::size_t R>
-table<R> operator*(table<R> const& x, table<R> const& y) {
-  return combine([](number p, number q) { return p * q; }, x, y);
-}
-template <std::size_t R>
-table<R> operator<(table<R> const& x, table<R> const& y) {
-  return combine([](number p, number q) { return number{p < q}; }, x, y);
-}
-template <std::size_t R>
-table<R> operator-(table<R> const& x, number v) {
-  return x - constant_table<R>(v);
-}
-template <std::size_t R>
-table<R> max(table<R> const& x, table<R> const& y) {
-  return combine([](number p, number q) { return std::max(p, q); }, x, y);
-}
-template <std::size_t R>
-table<R> where(table<R> const& c, table<R> const& x, table<R> const& y) {
-  auto const chosen = combine([](number p, number q) { return p ? q : 0; }, c, x);
-  return chosen + combine([](number p, number q) { return p ? 0 : q; }, c, y);
-}
-template <std::size_t R>
-table<R> neighbor(table<R> const& x, offsets<R> const& offset, boundary outside) {
-  return table<R>(x.extents, [&](shape<R> c) {
-    bool inside = true;
-    for (std::size_t a = 0; a < R; ++a) {
-      index const n = x.extents[a];
-      c[a] += offset.along[a];
-      bool const here = c[a] >= 0 && c[a] < n;
-      inside = inside && (here || outside != boundary::zero);
-      if (outside == boundary::wrap)
-        c[a] = (c[a] % n + n) % n;
-      else if (!here)
-        c[a] = c[a] < 0 ? 0 : n - 1;
-    }
-    return inside ? x.at(c) : 0;
-  });
-}
-template <std::size_t R>
-number sum(table<R> const& x) {
-  number total = 0;
-  for (number v : x.values) total += v;
-  return total;
-}
-/// Sums along an axis, kept as an axis of extent 1.
-template <std::size_t R>
-table<R> line_sums(table<R> const& x, std::size_t along) {
-  shape<R> s = x.extents;
-  s[along] = 1;
-  return table<R>(s, [&](shape<R> c) {
-    number total = 0;
-    for (c[along] = 0; c[along] < x.extents[along]; ++c[along]) total += x.at(c);
-    return total;
-  });
-}
-template <lockstep::expression E>
-auto line_sums(E const& e, std::size_t along) {
-  constexpr std::size_t R = lockstep::rank_v<E>;
-  auto const node = lockstep::as_node(e);
-  shape<R> s = node.shape();
-  s[along] = 1;
-  return lockstep::sum(node, axis(along)).reshape(s);
-}
-
-// --- a random case ---------------------------------------------------------------------------------------------------
-
-/// What a tree is made of besides its operands.
-template <std::size_t R>
-struct choices {
-  offsets<R> near, far;
-  boundary outside;
-  std::size_t along;
-  shape<R> low, high;  ///< a part of the common index space
-};
-
-template <std::size_t R>
-class test_case {
- public:
-  test_case(device const& dev, std::uint64_t seed, index most) : random_(seed), dev_(dev) {
-    for (std::size_t a = 0; a < R; ++a) common_[a] = extent(most);
-    pick_ = choices<R>{steps(3), steps(2 * most), boundary(random_.below(3)), std::size_t(random_.below(R)), {}, {}};
-    for (std::size_t a = 0; a < R; ++a) {
-      pick_.low[a] = random_.below(common_[a] + 1);
-      pick_.high[a] = pick_.low[a] + random_.below(common_[a] - pick_.low[a] + 1);
-    }
-  }
-
-  /// Stores, sums, and stores over one of its own operands the expression that `tree` makes.
-  template <class Tree>
-  void check(Tree tree) {
-    using lockstep::test::difference;
-    shape<R> wide, low, high;  // b is part of a wider array, c of a wider and transposed one
-    auto const va = values(common_), vb = values(some_ones()), vc = values(some_ones());
-    array<number, R> a(dev_, common_, va.values);
-    margins(vb.extents, wide, low, high);
-    array<number, R> b = lockstep::full<number>(dev_, wide, 99);
-    auto const b_part = b.slice(low, high);
-    b_part = array<number, R>(dev_, vb.extents, vb.values);
-    margins(vc.transpose().extents, wide, low, high);
-    array<number, R> c = lockstep::full<number>(dev_, wide, 77);
-    auto const c_part = c.slice(low, high).transpose();
-    c_part = array<number, R>(dev_, vc.extents, vc.values);
-
-    auto const expected = tree(va, vb, vc, pick_);
-    auto const e = tree(a, b_part, c_part, pick_);
-    INFO("shapes ", to_string(common_), to_string(vb.extents), to_string(vc.extents), ", of ", to_text(e));
-    REQUIRE(e.shape() == expected.extents);
-    CHECK(difference(e.to_host(), expected.values) == "");
-    CHECK(number(lockstep::sum(e)) == sum(expected));
-    CHECK(difference(line_sums(e, pick_.along).to_host(), line_sums(expected, pick_.along).values) == "");
-    if (expected.extents == common_) {
-      a = e;
-      CHECK(difference(a.to_host(), expected.values) == "");
-    } else if (expected.extents == vc.extents) {
-      c_part = e;
-      CHECK(difference(c_part.to_host(), expected.values) == "");
-    }
-  }
-
- private:
-  index extent(index most) {
-    index const kind = random_.below(8);
-    return kind == 0 ? random_.below(3) : kind == 1 ? most : 1 + random_.below(most);
-  }
-  offsets<R> steps(index most) {
-    offsets<R> picked = zero_steps(std::make_index_sequence<R>{});
-    for (std::size_t a = 0; a < R; ++a) picked.along[a] = random_.below(2 * most + 1) - most;
-    return picked;
-  }
-  template <std::size_t... I>
-  static offsets<R> zero_steps(std::index_sequence<I...>) {
-    return offsets<R>((static_cast<void>(I), 0)...);
-  }
-  shape<R> some_ones() {
-    shape<R> s = common_;
+  shape<R> extents_of(shape<R> const& ones) const {
+    shape<R> s = common;
     for (std::size_t a = 0; a < R; ++a)
-      if (random_.below(4) == 0) s[a] = 1;
+      if (ones[a] == 1) s[a] = 1;
     return s;
   }
-  void margins(shape<R> const& s, shape<R>& wide, shape<R>& low, shape<R>& high) {
-    for (std::size_t a = 0; a < R; ++a) {
-      low[a] = random_.below(3);
-      high[a] = low[a] + s[a];
-      wide[a] = high[a] + random_.below(3);
+};
+
+template <std::size_t R>
+plan<R> random_plan(std::uint64_t seed, index most) {
+  lockstep::test::generator random(seed);
+  plan<R> p;
+  p.seed = seed;
+  auto const each_axis = [](shape<R>& s, auto f) {
+    for (std::size_t a = 0; a < R; ++a) s[a] = f();
+  };
+  each_axis(p.common, [&] {
+    index const kind = random.below(8);
+    return kind == 0 ? random.below(3) : kind == 1 ? most : 1 + random.below(most);
+  });
+  for (shape<R>* ones : {&p.ones_b, &p.ones_c}) each_axis(*ones, [&] { return index{random.below(4) == 0}; });
+  for (shape<R>* margin : {&p.before_b, &p.before_c, &p.behind_b, &p.behind_c})
+    each_axis(*margin, [&] { return random.below(3); });
+  each_axis(p.near, [&] { return random.below(7) - 3; });
+  each_axis(p.far, [&] { return random.below(4 * most + 1) - 2 * most; });
+  p.outside = boundary(random.below(3));
+  p.along = random.below(R);
+  p.shift = random.below(2 * most + 1) - most;
+  p.split = random.below(p.common[static_cast<std::size_t>(p.along)] + 1);
+  for (std::size_t a = 0; a < R; ++a) {
+    p.low[a] = random.below(p.common[a] + 1);
+    p.high[a] = p.low[a] + random.below(p.common[a] - p.low[a] + 1);
+  }
+  return p;
+}
+
+// --- shrinking -------------------------------------------------------------------------------------------------------
+
+/// The numbers of a plan that can be smaller, each of them down to 0.
+template <std::size_t R>
+std::vector<index*> numbers_of(plan<R>& p) {
+  std::vector<index*> found;
+  for (shape<R>* s : {&p.common, &p.far, &p.near, &p.low, &p.high, &p.before_b, &p.before_c, &p.behind_b, &p.behind_c,
+                      &p.ones_b, &p.ones_c})
+    for (std::size_t a = 0; a < R; ++a) found.push_back(&(*s)[a]);
+  for (index* number : {&p.shift, &p.split, &p.along}) found.push_back(number);
+  return found;
+}
+/// Keeps the numbers that depend on the extents inside of them.
+template <std::size_t R>
+void keep_inside(plan<R>& p) {
+  p.split = std::min(p.split, p.common[static_cast<std::size_t>(p.along)]);
+  for (std::size_t a = 0; a < R; ++a) {
+    p.high[a] = std::min(p.high[a], p.common[a]);
+    p.low[a] = std::min(p.low[a], p.high[a]);
+  }
+}
+
+/// The smallest plan for which fails(plan) still holds, one number at a time: 0, half, one less.
+template <std::size_t R, class Fails>
+plan<R> shrunk(plan<R> p, Fails fails) {
+  for (bool smaller = true; smaller;) {
+    smaller = false;
+    for (std::size_t i = 0; i < numbers_of(p).size(); ++i)
+      for (auto less : {+[](index) { return index{0}; }, +[](index v) { return v / 2; },
+                        +[](index v) { return v > 0 ? v - 1 : v + 1; }}) {
+        plan<R> candidate = p;
+        index& number = *numbers_of(candidate)[i];
+        if (number == 0) break;
+        number = less(number);
+        keep_inside(candidate);
+        if (fails(candidate)) {
+          p = candidate;
+          smaller = true;
+          break;
+        }
+      }
+  }
+  return p;
+}
+
+// --- a case ----------------------------------------------------------------------------------------------------------
+
+template <class A, class B, class C, std::size_t R>
+struct operands {
+  A a;
+  B b;
+  C c;
+  choices<R> pick;
+};
+template <class A, class B, class C, std::size_t R>
+operands(A, B, C, choices<R>) -> operands<A, B, C, R>;
+
+/// The values of a plan's operands and its choices, and the same as arrays of T on a device: b is part of a wider
+/// array, c of a wider and transposed one.
+template <class T, std::size_t R>
+class test_case {
+ public:
+  test_case(device const& dev, plan<R> const& p)
+      : random_(p.seed),
+        tables_{values(p.common), values(p.extents_of(p.ones_b)), values(p.extents_of(p.ones_c)), pick(p)},
+        a_(dev, p.common, typed(tables_.a)),
+        b_(lockstep::full<T>(dev, wider(tables_.b.extents, p.before_b, p.behind_b), T{99})),
+        c_(lockstep::full<T>(dev, wider(transposed(tables_.c).extents, p.before_c, p.behind_c), T{77})),
+        b_part_(part(b_, tables_.b, p.before_b)),
+        c_turned_(part(c_, transposed(tables_.c), p.before_c)) {}
+
+  auto tables() const { return tables_; }
+  auto nodes() const {
+    return operands{lockstep::as_node(a_), lockstep::as_node(b_part_), lockstep::as_node(c_turned_.transpose()),
+                    tables_.pick};
+  }
+  /// Stores e over operand a or, where it has another shape, over c; "" when that holds `expected` afterwards.
+  template <expression E>
+  std::string stored_over_operand(E const& e, table<R> const& expected) {
+    using lockstep::test::difference;
+    if (e.shape() == a_.shape()) {
+      a_ = cast<T>(e);
+      return difference(a_.to_host(), expected.values);
     }
+    auto const c = c_turned_.transpose();
+    if (!(e.shape() == c.shape())) return "";
+    c = cast<T>(e);
+    return difference(array<T, R>(c).to_host(), expected.values);
+  }
+
+ private:
+  static std::vector<T> typed(table<R> const& t) { return std::vector<T>(t.values.begin(), t.values.end()); }
+  static shape<R> wider(shape<R> s, shape<R> const& before, shape<R> const& behind) {
+    for (std::size_t a = 0; a < R; ++a) s[a] += before[a] + behind[a];
+    return s;
+  }
+  static auto part(array<T, R>& whole, table<R> const& t, shape<R> const& before) {
+    auto const window = whole.slice(before, wider(t.extents, before, {}));
+    window = array<T, R>(whole.device(), t.extents, typed(t));
+    return window;
   }
   table<R> values(shape<R> const& s) {
     return table<R>(s, [&](auto const&) { return random_.below(199) - 99; });
   }
+  choices<R> pick(plan<R> const& p) {
+    auto const along = static_cast<std::size_t>(p.along);
+    choices<R> c{p.common, p.near, p.far, p.outside, along, p.shift, p.split, {}};
+    for (index i = 0; i < p.common[along]; ++i) c.taken.push_back(random_.below(p.common[along]));
+    return c;
+  }
 
   lockstep::test::generator random_;
-  device dev_;
-  shape<R> common_;
-  choices<R> pick_{zero_steps(std::make_index_sequence<R>{}), zero_steps(std::make_index_sequence<R>{}), {}, 0, {}, {}};
+  operands<table<R>, table<R>, table<R>, R> tables_;
+  array<T, R> a_, b_, c_;
+  decltype(a_.slice({}, {})) b_part_, c_turned_;
 };
 
-template <std::size_t R>
-void check_trees(device const& dev, std::uint64_t seed, index most) {
-  test_case<R> one(dev, seed, most);
-  switch (seed % 4) {
-    case 0:
-      return one.check([](auto const& a, auto const& b, auto const& c, auto const&) { return a * b - c; });
-    case 1:
-      return one.check([](auto const& a, auto const& b, auto const& c, auto const& p) {
-        return where(a < b, neighbor(a - b, p.near, p.outside), c);
-      });
-    case 2:
-      return one.check([](auto const& a, auto const& b, auto const& c, auto const& p) {
-        return neighbor(neighbor(a + c, p.near, boundary::zero) * b, p.far, p.outside).slice(p.low, p.high);
-      });
-    default:
-      return one.check([](auto const& a, auto const& b, auto const& c, auto const& p) {
-        auto const d = max(a, c).transpose();
-        return (d - sum(b)).transpose() - line_sums(a + b, p.along);
-      });
+/// "" when the tree's values are right in every way of using it; otherwise which one is not, where, and the expression.
+template <class Tree, class T, std::size_t R>
+std::string failure_of(device const& dev, plan<R> const& p) {
+  using lockstep::test::difference;
+  test_case<T, R> one(dev, p);
+  auto const expected = Tree::of(one.tables());
+  auto const e = Tree::of(one.nodes());
+  auto const report = [&](std::string const& what, std::string const& problem) {
+    return problem.empty() ? "" : what + ": " + problem + ", of " + to_text(e);
+  };
+  if (!(e.shape() == expected.extents)) return report("shape", "found " + to_string(e.shape()));
+  if (auto const text = report("values", difference(e.to_host(), expected.values)); !text.empty()) return text;
+  auto const s = limited(e, 9);
+  auto const expected_s = limited(expected, 9);
+  std::vector<number> const total{number(lockstep::sum(s))}, expected_total{sum(expected_s)};
+  if (auto const text = report("sum", difference(total, expected_total)); !text.empty()) return text;
+  auto const along = static_cast<std::size_t>(p.along);
+  auto const lines = difference(line_sums(s, along).to_host(), line_sums(expected_s, along).values);
+  if (auto const text = report("sums along an axis", lines); !text.empty()) return text;
+  if (expected.extents == p.common) {
+    shape<R> s_part;
+    for (std::size_t a = 0; a < R; ++a) s_part[a] = p.high[a] - p.low[a];
+    table<R> const part(s_part, [&](shape<R> c) {
+      for (std::size_t a = 0; a < R; ++a) c[a] += p.low[a];
+      index place = 0;
+      for (std::size_t a = 0; a < R; ++a) place = place * p.common[a] + c[a];
+      return expected.values[static_cast<std::size_t>(place)];
+    });
+    auto const text = report("a slice", difference(e.slice(p.low, p.high).to_host(), part.values));
+    if (!text.empty()) return text;
   }
+  return report("stored over an operand", one.stored_over_operand(e, expected));
 }
 
-/// Runs `count` cases per rank on every device. LOCKSTEP_TEST_SEED begins with another seed than 1: a failure prints
-/// its own, which repeats it.
-inline void check_cases(std::uint64_t count, index most_2, index most_3) {
+template <std::size_t R>
+std::string describe(plan<R> const& p) {
+  std::string text = "index space " + to_string(p.common) + ", numbers";
+  plan<R> copy = p;
+  for (index const* number : numbers_of(copy)) text += " " + std::to_string(*number);
+  return text + ", boundary " + std::to_string(int(p.outside));
+}
+
+template <class Tree, class T, std::size_t R>
+void check_tree(device const& dev, std::uint64_t seed, index most) {
+  plan<R> const p = random_plan<R>(seed, most);
+  if (failure_of<Tree, T>(dev, p).empty()) return;
+  plan<R> const smallest = shrunk(p, [&](plan<R> const& q) { return !failure_of<Tree, T>(dev, q).empty(); });
+  FAIL("LOCKSTEP_TEST_SEED=", seed, " smallest: ", describe(smallest), ": ", failure_of<Tree, T>(dev, smallest));
+}
+
+/// Runs `count` cases of each tree on every device. LOCKSTEP_TEST_SEED begins with another seed than 1: a failure
+/// prints its own, which repeats it.
+template <int Depth, std::uint64_t FirstTree, std::uint64_t... Trees>
+void check_cases(std::integer_sequence<std::uint64_t, Trees...>, std::uint64_t count, index most_2, index most_3) {
   char const* const chosen = std::getenv("LOCKSTEP_TEST_SEED");
   std::uint64_t const first = chosen ? std::strtoull(chosen, nullptr, 10) : 1;
   lockstep::test::for_each_device([&](device const& dev) {
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
-      INFO("LOCKSTEP_TEST_SEED=", seed);
-      check_trees<2>(dev, seed, most_2);
-      check_trees<3>(dev, seed, most_3);
+      auto const check = [&]<std::uint64_t Tree>(std::integral_constant<std::uint64_t, Tree>) {
+        using drawn = tree<mixed(Tree + 1), Depth>;
+        constexpr std::uint64_t kind = Tree % 4;
+        using T = std::conditional_t<kind == 0, std::int64_t,
+                                     std::conditional_t<kind == 1, float, std::conditional_t<kind == 2, int, double>>>;
+        if constexpr (mixed(Tree) % 2 == 0)
+          check_tree<drawn, T, 2>(dev, seed, most_2);
+        else
+          check_tree<drawn, T, 3>(dev, seed, most_3);
+      };
+      (check(std::integral_constant<std::uint64_t, FirstTree + Trees>{}), ...);
     }
   });
 }

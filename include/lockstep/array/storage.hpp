@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "../core/debug.hpp"
 #include "../device/device.hpp"
 
 namespace lockstep {
@@ -31,12 +32,14 @@ struct storage {
   ~storage() { where.state().deallocate(data, bytes); }
 };
 
-/// Uninitialized memory for `count` elements of `element_bytes` each. Throws out_of_memory.
+/// Uninitialized memory (debug mode: all bits set, which is NaN) for `count` elements of `element_bytes` each. Throws out_of_memory.
 inline std::shared_ptr<storage> make_storage(device const& where, std::size_t count, std::size_t element_bytes) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, element_bytes, &bytes) || bytes > PTRDIFF_MAX)
     throw_too_large(where, count, element_bytes);
-  return std::make_shared<storage>(where, bytes);
+  auto made = std::make_shared<storage>(where, bytes);
+  if (unsigned char const set = 0xff; debug::on && bytes != 0) where.state().fill(made->data, &set, 1, bytes);
+  return made;
 }
 
 }  // namespace lockstep

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "../core/shape.hpp"
+#include "../core/debug.hpp"
 
 namespace lockstep {
 
@@ -26,10 +26,15 @@ struct view {
 
   LOCKSTEP_FN index extent(std::size_t axis) const { return extents[axis]; }
   LOCKSTEP_FN std::size_t size() const { return extents.size(); }
-  LOCKSTEP_FN T& operator[](index i) const requires(Rank == 1) { return data[i * strides[0]]; }
+  /// Debug mode: throws error for indices that are not inside of the view.
+  LOCKSTEP_FN T& operator[](index i) const requires(Rank == 1) { return (*this)(i); }
 
   template <class... Indices>
   requires(sizeof...(Indices) == Rank) LOCKSTEP_FN T& operator()(Indices... indices) const {
+#if defined(LOCKSTEP_DEBUG)
+    index const at[Rank == 0 ? 1 : Rank] = {static_cast<index>(indices)...};
+    debug::require_inside(data, extents.extents, at, Rank);
+#endif
     index offset = 0;
     std::size_t axis = 0;
     ((offset += static_cast<index>(indices) * strides[axis++]), ...);

@@ -16,8 +16,10 @@
 #include <sys/mman.h>
 #endif
 
-#include <lockstep/backend/cpu/stream.hpp>
+#include "../backend/cpu/stream.hpp"
 
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
 namespace bench {
 
 /// Bytes per second.
@@ -124,3 +126,5 @@ inline rates const& limit_of(double bytes, int threads) {
 }
 
 }  // namespace bench
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
