@@ -86,7 +86,7 @@ struct edge_bins {
   std::int32_t first_step;  ///< a power of two, at least bins / 64
 
   [[gnu::always_inline]] bin const* find(V const* values, index n, bin* found) const {
-    cpu::count_not_above(edges, first_step, bins, values, n, found);
+    cpu::count_not_above(edges, first_step, bins, values, static_cast<std::int32_t>(n), found);
     for (bin step = first_step / 2; step > 0; step /= 2)
       for (index i = 0; i < n; ++i) {
         bin const next = found[i] + step;

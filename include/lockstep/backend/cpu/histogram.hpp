@@ -75,9 +75,9 @@ class count_tables {
 
 /// found[i] = step * how many of edges[step], edges[2 * step], ... before edges[end] are not above values[i].
 template <class V>
-[[gnu::noinline]] void count_not_above(V const* edges, std::int32_t step, std::int32_t end, V const* values, index n,
-                                       std::int32_t* found) {
-  index i = 0;
+[[gnu::noinline]] void count_not_above(V const* edges, std::int32_t step, std::int32_t end, V const* values,
+                                       std::int32_t n, std::int32_t* found) {
+  std::int32_t i = 0;
 #if !defined(__CUDACC__)
   if constexpr (sizeof(V) == 4 || sizeof(V) == 8) {
     using bits = std::conditional_t<sizeof(V) == 4, std::int32_t, std::int64_t>;
@@ -101,8 +101,9 @@ template <class V>
   }
 #endif
   for (; i < n; ++i) {
-    found[i] = 0;
-    for (index k = step; k < end; k += step) found[i] += step & -static_cast<std::int32_t>(edges[k] <= values[i]);
+    std::int32_t below = 0;
+    for (index k = step; k < end; k += step) below += step & -static_cast<std::int32_t>(edges[k] <= values[i]);
+    found[i] = below;
   }
 }
 
