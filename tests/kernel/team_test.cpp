@@ -97,6 +97,21 @@ struct neighbors_summed {
   }
 };
 
+struct floating_results {
+  template <class Team>
+  LOCKSTEP_FN void operator()(Team& team, view<float const, 2> in, view<float, 2> out) const {
+    ls::index const row = team.index(), n = in.extent(1);
+    auto const value = [&](ls::index j) { return in(row, j); };
+    float const sum = team.reduce(n, ls::plus{}, value), largest = team.reduce(n, ls::maximum{}, value),
+                least = team.reduce(n, ls::minimum{}, value);
+    if (team.rank() == 0) {
+      out(row, 0) = sum;
+      out(row, 1) = largest;
+      out(row, 2) = least;
+    }
+  }
+};
+
 array<int, 2> random_rows(device const& dev, std::size_t rows, std::size_t columns) {
   return array<int, 2>(dev, {rows, columns}, random_values<int>(rows * columns, rows + columns, -1000, 1000));
 }
@@ -120,6 +135,37 @@ TEST_CASE("reductions of a team") {
         expected.push_back(columns ? *std::max_element(begin, end) : std::numeric_limits<long>::lowest());
         expected.push_back(columns ? *std::min_element(begin, end) : std::numeric_limits<long>::max());
         expected.push_back(static_cast<long>(rows));
+      }
+      CHECK(difference(out.to_host(), expected) == "");
+    }
+  });
+}
+
+TEST_CASE("floating reductions of a team, with infinities and NaN") {
+  for_each_device([](device const& dev) {
+    float const infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t columns : lengths) {
+      CAPTURE(columns);
+      std::size_t const rows = 4;
+      auto host = random_values<float>(rows * columns, columns);  // whose sums are exact
+      if (columns > 2) {
+        host[columns + columns / 2] = nan;
+        host[2 * columns] = infinity;
+        host[3 * columns + 1] = infinity;
+        host[3 * columns + 2] = -infinity;
+      }
+      array<float, 2> out(dev, {rows, std::size_t{3}});
+      launch(dev, teams(rows), floating_results{}, array<float, 2>(dev, {rows, columns}, host), out);
+      std::vector<float> expected;
+      for (std::size_t r = 0; r < rows; ++r) {
+        float sum = 0, largest = -infinity, least = infinity;
+        for (std::size_t j = 0; j < columns; ++j) {
+          float const v = host[r * columns + j];
+          sum += v;
+          largest = v != v || largest != largest ? nan : std::max(largest, v);
+          least = v != v || least != least ? nan : std::min(least, v);
+        }
+        expected.insert(expected.end(), {sum, largest, least});
       }
       CHECK(difference(out.to_host(), expected) == "");
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "../../kernel/collectives.hpp"
+#include "vector_lanes.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -72,23 +73,13 @@ class team {
   template <class Op, class F>
   LOCKSTEP_INLINE auto reduce(lockstep::index n, Op op, F f) const {
     using T = std::remove_cvref_t<decltype(f(lockstep::index{}))>;
-    constexpr lockstep::index lanes = vector_lanes<T>;
     if (n <= 0) return neutral_value<Op, T>();
-    T lane[lanes];
-    lockstep::index const used = smaller(lanes, n);
-    LOCKSTEP_INDEPENDENT
-    for (lockstep::index l = 0; l < used; ++l) lane[l] = f(l);
-    lockstep::index j = lanes;
-    for (; j + lanes <= n; j += lanes) {
-      LOCKSTEP_INDEPENDENT
-      for (lockstep::index l = 0; l < lanes; ++l) lane[l] = op(lane[l], f(j + l));
-    }
-    LOCKSTEP_INDEPENDENT
-    for (lockstep::index l = 0; l < n - j; ++l) lane[l] = op(lane[l], f(j + l));
-    for (lockstep::index half = lanes / 2; half > 0; half /= 2)
-      for (lockstep::index l = 0; l < half; ++l)
-        if (l + half < used) lane[l] = op(lane[l], lane[l + half]);
-    return lane[0];
+#if !defined(__CUDACC__)
+    if constexpr (has_vector_operation<Op, T>)
+      return reduce_vectors<Op, T>(n, f);
+    else
+#endif
+      return reduce_lanes<T>(n, op, f);
   }
 
   /// write(j, initial op f(0) op ... op f(j - 1)) for every j below n; gives the combination of all. op is associative.
@@ -129,8 +120,46 @@ class team {
   static constexpr lockstep::index staged = sizeof(T) <= 16    ? 512
                                             : sizeof(T) <= 256 ? 32
                                                                : 1;
-  template <class T>
-  static constexpr lockstep::index vector_lanes = sizeof(T) <= 8 ? 32 : 1;
+  template <class Op, class T>
+  static constexpr bool has_vector_operation = std::is_floating_point_v<T> && sizeof(T) <= 8 &&
+                                               (std::is_same_v<Op, plus> || std::is_same_v<Op, minimum> ||
+                                                std::is_same_v<Op, maximum>);
+
+#if !defined(__CUDACC__)
+  template <class Op, class T, class F>
+  LOCKSTEP_INLINE T reduce_vectors(lockstep::index n, F& f) const {
+    T values[staged<T>], found_nan{};
+    vector_lanes<Op, T> all;
+    for (lockstep::index begin = 0; begin < n; begin += staged<T>) {
+      lockstep::index const count = smaller(staged<T>, n - begin);
+      compute(values, begin, count, f);
+      all.add(pointer_row<T>{values}, 0, count);
+      if (all.lost_nan())  // or infinities of both signs
+        for (lockstep::index j = 0; j < count; ++j)
+          if (values[j] != values[j]) found_nan = values[j];
+    }
+    return found_nan != found_nan ? found_nan : all.total();
+  }
+#endif
+  template <class T, class Op, class F>
+  LOCKSTEP_INLINE T reduce_lanes(lockstep::index n, Op op, F& f) const {
+    constexpr lockstep::index most = sizeof(T) <= 8 ? lanes : 1;
+    lockstep::index const used = smaller(most, n);
+    T lane[most];
+    compute(lane, 0, used, f);
+    T values[staged<T>];
+    for (lockstep::index begin = used; begin < n; begin += staged<T>) {
+      lockstep::index const count = smaller(staged<T>, n - begin), whole = count / most * most;
+      compute(values, begin, count, f);
+      for (lockstep::index i = 0; i < whole; i += most)
+        for (lockstep::index l = 0; l < most; ++l) lane[l] = op(lane[l], values[i + l]);
+      for (lockstep::index l = 0; l < count - whole; ++l) lane[l] = op(lane[l], values[whole + l]);
+    }
+    for (lockstep::index half = most / 2; half > 0; half /= 2)
+      for (lockstep::index l = 0; l < half; ++l)
+        if (l + half < used) lane[l] = op(lane[l], lane[l + half]);
+    return lane[0];
+  }
 
   template <class T>
   LOCKSTEP_FN static std::remove_extent_t<T>* fixed_memory() {
