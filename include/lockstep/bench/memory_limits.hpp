@@ -29,7 +29,14 @@ struct rates {
 
 namespace limits {
 
+#if defined(__CUDACC__)  // whose front end cannot name vectors in templates
+struct words {
+  long long first, second;
+  words& operator|=(words const& other) { return first |= other.first, second |= other.second, *this; }
+};
+#else
 typedef long long words __attribute__((vector_size(lockstep::cpu::vector_bytes)));
+#endif
 constexpr std::size_t group = 8;  ///< vectors in flight
 
 inline void read(words const* from, words*, std::size_t n) {
