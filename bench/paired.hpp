@@ -1,17 +1,14 @@
 // Paired timing: two functions in turn, many times, so that a machine whose speed drifts treats both alike.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <lockstep/bench/timing.hpp>
 #include <vector>
 
 namespace bench {
 
-inline double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
+using lockstep::bench::median;
 
 template <class F>
 double seconds(F&& f, int repeats) {
