@@ -60,6 +60,10 @@ class array {
   }
   array(lockstep::device const& where, std::vector<T> const& host) requires(Rank == 1 && !std::is_same_v<T, bool>)
       : array(where, lockstep::shape<1>(host.size()), std::span<T const>(host)) {}
+  /// std::span, std::array and whatever else lies in one piece; `std::span(pointer, count)` for a raw pointer.
+  template <std::convertible_to<std::span<T const>> Host>
+  requires(Rank == 1 && !std::is_same_v<Host, std::vector<T>>) array(lockstep::device const& where, Host const& host)
+      : array(where, lockstep::shape<1>(std::span<T const>(host).size()), std::span<T const>(host)) {}
   array(lockstep::device const& where, std::vector<bool> const& host) requires(Rank == 1 && std::is_same_v<T, bool>)
       : array(where, lockstep::shape<1>(host.size())) {
     std::unique_ptr<bool[]> bytes(new bool[host.size()]);

@@ -19,25 +19,36 @@ namespace lockstep {
                                " bytes, expected at most 2^63 bytes"}));
 }
 
+/// One block of memory. It is given back by what derives from it, which std::shared_ptr<storage> remembers: memory of
+/// the device's own pool below, anybody else's in interop/memory.hpp.
 struct storage {
   device where;
   void* data;
   std::size_t bytes;
 
-  storage(device d, std::size_t b) : where(std::move(d)), data(where.state().allocate(b)), bytes(b) {
-    if (!data) throw_out_of_memory(where, bytes);
-  }
   storage(storage const&) = delete;
   storage& operator=(storage const&) = delete;
-  ~storage() { where.state().deallocate(data, bytes); }
+
+ protected:
+  storage(device const& d, void* p, std::size_t b) : where(d), data(p), bytes(b) {}
+  ~storage() = default;
 };
 
-/// Uninitialized memory (debug mode: all bits set, which is NaN) for `count` elements of `element_bytes` each. Throws out_of_memory.
+/// Memory of the device's pool.
+struct pooled_storage final : storage {
+  pooled_storage(device const& d, std::size_t b) : storage(d, d.state().allocate(b), b) {
+    if (!data) throw_out_of_memory(where, bytes);
+  }
+  ~pooled_storage() { where.state().deallocate(data, bytes); }
+};
+
+/// Uninitialized memory (debug mode: all bits set, which is NaN) for `count` elements of `element_bytes` each. Throws
+/// out_of_memory.
 inline std::shared_ptr<storage> make_storage(device const& where, std::size_t count, std::size_t element_bytes) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, element_bytes, &bytes) || bytes > PTRDIFF_MAX)
     throw_too_large(where, count, element_bytes);
-  auto made = std::make_shared<storage>(where, bytes);
+  auto made = std::make_shared<pooled_storage>(where, bytes);
   if (unsigned char const set = 0xff; debug::on && bytes != 0) where.state().fill(made->data, &set, 1, bytes);
   return made;
 }

@@ -1,9 +1,6 @@
 // How a checkpoint's bytes are laid out, written and verified. See checkpoint.hpp for what it is used for.
 #pragma once
 
-#include <zlib.h>
-
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -12,6 +9,7 @@
 
 #include "../core/config.hpp"
 #include "../core/error.hpp"
+#include "bytes.hpp"
 #include "input.hpp"
 
 namespace lockstep::io {
@@ -40,8 +38,6 @@ concept storable = value_kind_of<T>
 != value_kind{};
 
 namespace detail {
-
-static_assert(std::endian::native == std::endian::little, "checkpoints are written as this machine stores values");
 
 inline constexpr unsigned char magic[8] = {0x89, 'L', 'C', 'K', 'S', 'T', 'P', '\n'};
 inline constexpr std::uint32_t format_version = 1;
@@ -91,17 +87,7 @@ inline std::string type_text(value_kind kind, std::vector<index> const& extents)
 
 inline std::size_t padding(std::size_t size) { return (tensor_alignment - size % tensor_alignment) % tensor_alignment; }
 
-inline std::uint32_t crc(unsigned char const* bytes, std::size_t count, std::uint32_t before = 0) {
-  return count == 0 ? before : static_cast<std::uint32_t>(crc32_z(before, bytes, count));  // zlib forgets at nullptr
-}
-
 // ---- writing
-
-template <class T>
-void append(std::vector<unsigned char>& to, T value) {
-  auto const* bytes = reinterpret_cast<unsigned char const*>(&value);
-  to.insert(to.end(), bytes, bytes + sizeof(T));
-}
 
 inline void append_text(std::vector<unsigned char>& to, std::string const& text) {
   append(to, static_cast<std::uint32_t>(text.size()));
