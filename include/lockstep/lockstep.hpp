@@ -25,6 +25,7 @@
 #include "algorithm/unique.hpp"
 #include "array/array.hpp"
 #include "array/factories.hpp"
+#include "array/print.hpp"
 #include "device/device.hpp"
 #include "expression/functions.hpp"
 #include "expression/host_only.hpp"
