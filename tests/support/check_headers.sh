@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compiles each public header alone with one compiler, and all together with others, without warnings:
 # check_headers.sh <include folder> <compiler> [<other compiler>...]
-# Headers that need CUDA, NCCL or MPI themselves are left out: they are compiled where those parts are.
+# Headers that need CUDA, NCCL, MPI, Eigen or fmt themselves are left out: they are compiled where those parts are.
 set -u
 include=$1 compiler=$2
 shift 2
@@ -11,7 +11,7 @@ check() { # check <compiler> <include folder> <header>...
     { echo "FAILED: $1 ${*:3}"; exit 1; }
 }
 export -f check
-headers=$(cd "$include" && grep -rLE '^ *# *include <(cuda|cub/|cublas|thrust/|nccl|mpi)' --include='*.hpp' lockstep |
+headers=$(cd "$include" && grep -rLE '^ *# *include <(cuda|cub/|cublas|thrust/|nccl|mpi|Eigen/|fmt/)' --include='*.hpp' lockstep |
   grep -v '/backend/cuda/' | sort)
 [ -n "$headers" ] || { echo "no headers under $include/lockstep"; exit 1; }
 failed=0

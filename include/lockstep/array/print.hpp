@@ -51,8 +51,8 @@ std::string streamed(T const& value) {
 }
 
 template <class T, class Part>
-std::vector<long double> parts_of(T const* values, std::size_t count, Part part) {
-  std::vector<long double> parts(count);
+number_list parts_of(T const* values, std::size_t count, Part part) {
+  number_list parts(count);
   for (std::size_t i = 0; i < count; ++i) parts[i] = static_cast<long double>(part(values[i]));
   return parts;
 }

@@ -2,125 +2,29 @@
 // precision, in one notation and with one place of the decimal point for all.
 #pragma once
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <limits>
-#include <string>
+#include <memory>
 #include <vector>
 
-#include "../core/half.hpp"
-#include "../core/text.hpp"
+#include "print_decimal.hpp"
 #include "print_options.hpp"
 
 namespace lockstep::printing {
 
-/// What is to be known of a floating type, so that one function writes them all.
-struct float_kind {
-  int safe_digits;  ///< decimal digits that every normal value keeps
-  int all_digits;   ///< as many as tell any two values apart
-  long double smallest_normal;
-  long double (*read)(char const* text);  ///< the value that the type reads
-  long double (*rounded)(long double);    ///< to the type
+/// Values of any floating type. (A std::vector is constexpr, which nvcc would compile for GPUs, where long double is
+/// none.)
+class number_list {
+ public:
+  explicit number_list(std::size_t size) : values_(new long double[size]), size_(size) {}
+  std::size_t size() const { return size_; }
+  long double& operator[](std::size_t i) { return values_[i]; }
+  long double operator[](std::size_t i) const { return values_[i]; }
+  long double const* begin() const { return values_.get(); }
+  long double const* end() const { return values_.get() + size_; }
+
+ private:
+  std::unique_ptr<long double[]> values_;
+  std::size_t size_;
 };
-
-template <class T>
-float_kind float_kind_of() {
-  auto const rounded = [](long double value) { return static_cast<long double>(static_cast<T>(value)); };
-  if constexpr (is_storage_float<T>) {
-    constexpr bool is_half = std::is_same_v<T, half>;
-    return {
-        is_half ? 3 : 2, is_half ? 5 : 4, is_half ? 0x1p-14L : 0x1p-126L,
-        [](char const* text) { return static_cast<long double>(static_cast<float>(T(std::strtof(text, nullptr)))); },
-        [](long double value) { return static_cast<long double>(static_cast<float>(T(static_cast<float>(value)))); }};
-  } else {
-    using limits = std::numeric_limits<T>;
-    return {limits::digits10, limits::max_digits10, limits::min(),
-            [](char const* text) -> long double {
-              if constexpr (std::is_same_v<T, float>)
-                return std::strtof(text, nullptr);
-              else if constexpr (std::is_same_v<T, double>)
-                return std::strtod(text, nullptr);
-              else
-                return std::strtold(text, nullptr);
-            },
-            rounded};
-  }
-}
-
-/// A positive number: its first digit, a point, the other digits, times 10 to the exponent.
-struct decimal {
-  std::string digits;
-  int exponent = 0;
-};
-
-[[gnu::cold, gnu::noinline]] inline std::string c_text(char const* format, int precision, long double value) {
-  std::string text(static_cast<std::size_t>(std::snprintf(nullptr, 0, format, precision, value)) + 1, '\0');
-  std::snprintf(text.data(), text.size(), format, precision, value);
-  text.pop_back();
-  return text;
-}
-inline void trim_zeros(std::string& digits, std::size_t keep) {
-  while (digits.size() > keep && digits.back() == '0') digits.pop_back();
-}
-
-/// `value`, not negative, rounded to so many digits, which no locale's decimal point disturbs.
-[[gnu::cold, gnu::noinline]] inline decimal with_digits(long double value, int count) {
-  std::string const text = c_text("%.*Le", count - 1, value);
-  std::size_t const end = text.find('e');
-  decimal found;
-  for (char c : text.substr(0, end))
-    if (c >= '0' && c <= '9') found.digits += c;
-  found.exponent = std::atoi(text.c_str() + end + 1);
-  return found;
-}
-/// The same, rounded to so many places after the point.
-[[gnu::cold, gnu::noinline]] inline decimal with_places(long double value, int places) {
-  decimal found;
-  for (char c : c_text("%.*Lf", places, value))
-    if (c >= '0' && c <= '9') found.digits += c;
-  found.exponent = static_cast<int>(found.digits.size()) - 1 - places;
-  std::size_t const zeros = std::min(found.digits.find_first_not_of('0'), found.digits.size() - 1);
-  found.digits.erase(0, zeros);
-  found.exponent -= static_cast<int>(zeros);
-  if (found.digits == "0") found.exponent = 0;
-  return found;
-}
-
-inline bool reads_as(decimal const& d, long double value, float_kind const& kind) {
-  int const last = d.exponent - static_cast<int>(d.digits.size()) + 1;
-  return kind.read(text_of({d.digits, "e", last}).c_str()) == value;
-}
-/// d plus one in its last digit.
-inline decimal next_above(decimal d) {
-  std::size_t at = d.digits.size();
-  while (at > 0 && d.digits[at - 1] == '9') d.digits[--at] = '0';
-  if (at > 0) {
-    ++d.digits[at - 1];
-  } else {
-    d.digits = "1" + d.digits;
-    ++d.exponent;
-  }
-  return d;
-}
-
-/// The fewest digits that the type reads as `value`, which is finite and not negative. A type's safe digits, less their
-/// zeros, are the fewest where they suffice. Below a power of two values lie closer than above, so that the nearest
-/// number of some digits may miss it where the one above does not.
-[[gnu::cold, gnu::noinline]] inline decimal shortest(long double value, float_kind const& kind) {
-  if (value == 0) return {"0", 0};
-  for (int count = value < kind.smallest_normal ? 1 : kind.safe_digits;; ++count) {
-    decimal found = with_digits(value, count);
-    bool good = count >= kind.all_digits || reads_as(found, value, kind);
-    if (!good) {
-      found = next_above(found);
-      good = reads_as(found, value, kind);
-    }
-    if (!good) continue;
-    trim_zeros(found.digits, 1);
-    return found;
-  }
-}
 
 /// A finite number in parts, to be aligned with others; `exponent` ("+05") is empty in fixed notation.
 struct number_text {
@@ -168,8 +72,8 @@ inline number_text scientific_text(long double value, decimal const& d, bool plu
 
 /// NumPy's rule (before 2.3, where the first limit came to depend on the type), computed in the type as there: from
 /// 1e8, below 1e-4, or when the largest is more than 1000 times the smallest.
-[[gnu::cold, gnu::noinline]] inline bool wants_scientific(std::vector<long double> const& values,
-                                                          float_kind const& kind, bool suppress) {
+[[gnu::cold, gnu::noinline]] inline bool wants_scientific(number_list const& values, float_kind const& kind,
+                                                          bool suppress) {
   long double low = 0, high = 0;
   for (long double value : values) {
     long double const size = __builtin_fabsl(value);
@@ -190,7 +94,7 @@ inline std::string padded_left(std::string const& text, std::size_t width, char 
 }
 
 /// All of an array's values, aligned: the words are equally wide. `plus`: positive ones have a sign, too.
-[[gnu::cold, gnu::noinline]] inline std::vector<std::string> float_words(std::vector<long double> const& values,
+[[gnu::cold, gnu::noinline]] inline std::vector<std::string> float_words(number_list const& values,
                                                                          float_kind const& kind,
                                                                          print_options const& options, bool plus) {
   bool const scientific = wants_scientific(values, kind, options.suppress);
