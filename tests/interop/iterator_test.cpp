@@ -132,7 +132,7 @@ TEST_CASE("what is computed first, and values of rank 0, can be read, too") {
     CHECK(std::vector<int>(begin(scan), end(scan)) == scan.to_host());
     auto const total = lockstep::sum(a);
     CHECK(std::vector<std::int64_t>(begin(total), end(total)) == std::vector<std::int64_t>{4950});
-    int const limit = 5;
+    int limit = 5;
     auto const mapped = lockstep::map([limit](int v) { return v < limit; }, a);  // a lambda cannot be assigned
     CHECK(std::count(begin(mapped), end(mapped), true) == 5);
     auto const lost = lockstep::array<int>(dev, 3) + 1;
