@@ -1,0 +1,82 @@
+// Groups points around k centers (Lloyd's algorithm): distances come from a matrix product, the nearest center from
+// argmin along an axis, new centers from scatter. Checked by plain loops: every point is with its nearest center.
+#include "example.hpp"
+
+namespace ls = lockstep;
+
+namespace {
+
+/// Which center is nearest to each point. |p - c|^2 = |p|^2 - 2 p.c + |c|^2, of which |p|^2 is the same for all
+/// centers.
+ls::array<ls::index> nearest(ls::array<float, 2> const& points, ls::array<float, 2> const& centers) {
+  ls::array<float> const squares = ls::sum(ls::square(centers), ls::axis(1));
+  return ls::argmin(squares - 2.0f * ls::matmul(points, ls::transpose(centers)), ls::axis(1));
+}
+
+/// Moves every center to the mean of its points; one without points stays.
+void move_centers(ls::array<float, 2> const& points, ls::array<ls::index> const& labels, ls::array<float, 2>& centers) {
+  ls::index const k = centers.extent(0), d = centers.extent(1);
+  ls::array<ls::index> const counts = ls::bincount(labels, k);
+  ls::array<float> sums = ls::zeros<float>(points.device(), centers.size());
+  ls::scatter(sums, ls::column(labels) * d + ls::indices(points.shape(), ls::axis(1)), points, ls::plus{});
+  auto const members = ls::column(ls::cast<float>(counts));
+  centers = ls::where(members > 0.0f, sums.reshape(ls::shape{k, d}) / members, centers);
+}
+
+/// Points around k hidden centers, every point around the one of its number modulo k.
+ls::array<float, 2> clustered_points(ls::device const& dev, ls::index n, ls::index d, ls::index k) {
+  ls::array<float, 2> const hidden = ls::random::uniform<float>(dev, ls::shape{k, d}, ls::seed(1), 0.0f, 20.0f);
+  ls::array<ls::index> const home = ls::arange<ls::index>(dev, static_cast<std::size_t>(n)) % k;
+  return ls::gather(hidden, home, ls::axis(0)) + ls::random::normal<float>(dev, ls::shape{n, d}, ls::seed(2));
+}
+
+/// By plain loops: every point is as near to its center as to any, and `moved` are the means of the points.
+void check(std::vector<float> const& points, std::vector<float> const& centers, std::vector<ls::index> const& labels,
+           std::vector<float> const& moved) {
+  std::size_t const n = labels.size(), d = points.size() / n, k = centers.size() / d;
+  std::vector<double> sums(k * d), counts(k);
+  for (std::size_t i = 0; i < n; ++i) {
+    auto const distance = [&](std::size_t c) {
+      double sum = 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        double const apart = double(points[i * d + j]) - double(centers[c * d + j]);
+        sum += apart * apart;
+      }
+      return sum;
+    };
+    auto const mine = static_cast<std::size_t>(labels[i]);
+    double const chosen = distance(mine);
+    for (std::size_t c = 0; c < k; ++c)
+      example::require(chosen <= distance(c) + 0.01, "a point is not with its nearest center");
+    for (std::size_t j = 0; j < d; ++j) sums[mine * d + j] += double(points[i * d + j]);
+    ++counts[mine];
+  }
+  for (std::size_t c = 0; c < k * d; ++c)
+    if (counts[c / d] > 0) example::require_close("coordinate of a center", moved[c], sums[c] / counts[c / d], 1e-2);
+}
+
+void group(example::options const& o) {
+  ls::index const n = o.size(1'000'000, 5'000), d = 16, k = o.size(64, 8), steps = 10;
+  ls::array<float, 2> const points = clustered_points(o.device, n, d, k);
+  ls::array<float, 2> before, centers = points.slice({0, 0}, {k, d});  // the first k points
+  ls::array<ls::index> labels;
+  double const seconds = example::seconds_of(o.device, [&] {
+    for (ls::index s = 0; s < steps; ++s) {
+      before = centers;
+      labels = nearest(points, centers);
+      move_centers(points, labels, centers);
+    }
+  });
+  std::printf("%lld points of %lld numbers, %lld groups, %lld steps (%s)\n", static_cast<long long>(n),
+              static_cast<long long>(d), static_cast<long long>(k), static_cast<long long>(steps),
+              o.device.name().c_str());
+  example::report("k-means", seconds, double(n) * double(steps), "points");
+  double const spread = ls::mean(ls::square(points - ls::gather(centers, labels, ls::axis(0))));
+  std::printf("  mean squared deviation from the centers: %.4f a coordinate\n", spread);
+  check(points.to_host(), before.to_host(), labels.to_host(), centers.to_host());
+  example::require(spread > 0.9 && spread < 1.1, "the points lie around hidden centers with a variance of 1");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return example::run(argc, argv, {}, group); }
