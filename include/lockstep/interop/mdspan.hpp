@@ -139,18 +139,5 @@ auto from_mdspan(M const& m) {
   return from_mdspan(default_device(), m);
 }
 
-/// All elements of an array in row-major order as a std::span: no copy. They lie in the device's memory and live as
-/// long as the array keeps it.
-template <class T, std::size_t Rank>
-std::span<T> as_span(array<T, Rank>& a) {
-  return {a.data(), a.size()};
-}
-template <class T, std::size_t Rank>
-std::span<T const> as_span(array<T, Rank> const& a) {
-  return {a.data(), a.size()};
-}
-template <class T, std::size_t Rank>
-std::span<T const> as_span(array<T, Rank> const&&) = delete;
-
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep
