@@ -18,9 +18,12 @@ namespace cpu {
 /// Elements of the input sorted into ranges at a time by one thread.
 inline constexpr index scatter_block = 65536;
 
-/// Fewer elements are scattered one after the other: sorting them first would cost more than so many threads bring.
-inline index serial_scatter_below(device const& where) {
-  return std::max(index{1} << 18, (index{1} << 22) / static_cast<index>(where.threads()));
+/// Whether elements are sorted into ranges before they are written. Sorting reads and writes them three times, which
+/// few threads make up for only where the target is too large for a cache.
+inline bool sorts_into_ranges(device const& where, index total, std::size_t target_bytes) {
+  auto const threads = static_cast<index>(where.threads());
+  bool const scattered = target_bytes > std::size_t{1} << 20;
+  return threads >= (scattered ? 2 : 8) && total > std::max(index{1} << 18, (index{1} << 22) / threads);
 }
 
 /// What an evaluator's elements are.
@@ -163,7 +166,8 @@ void scatter(device const& where, T* target, index extent, shape<R> const& exten
              reader<Indices, R> const& indices, Combine const& combine, bool distinct) {
   auto const total = static_cast<index>(extents.size());
   using V = element_of<Values, R>;
-  if (!distinct && where.threads() > 1 && total > serial_scatter_below(where) && extent < index{1} << 32)
+  if (!distinct && sorts_into_ranges(where, total, static_cast<std::size_t>(extent) * sizeof(T)) &&
+      extent < index{1} << 32)
     return range_scatter<T, V, Values, Indices, R, Combine>(where, target, extent, values, indices, total, combine)
         .run();
   parallel_ranges(where, total, buffer_length, distinct ? serial_below : total, [&](index first, index last) {
