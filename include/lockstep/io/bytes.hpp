@@ -21,8 +21,9 @@ inline std::uint32_t crc(unsigned char const* bytes, std::size_t count, std::uin
 /// Appends a number, little-endian.
 template <class T>
 void append(std::vector<unsigned char>& to, T value) {
-  auto const* bytes = reinterpret_cast<unsigned char const*>(&value);
-  to.insert(to.end(), bytes, bytes + sizeof(T));
+  std::size_t const at = to.size();
+  to.resize(at + sizeof(T));  // g++ 12 gives false alarms about insert
+  std::memcpy(to.data() + at, &value, sizeof(T));
 }
 
 /// The little-endian number at `bytes`.
