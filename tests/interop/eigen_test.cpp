@@ -2,6 +2,7 @@
 // Arrays as matrices of Eigen and back, against loops over the elements. Built where Eigen is found.
 #include <doctest/doctest.h>
 
+#if __has_include(<Eigen/Core>)
 #include <Eigen/Core>
 #include <lockstep/interop/eigen.hpp>
 #include <lockstep/lockstep.hpp>
@@ -65,3 +66,4 @@ TEST_CASE("matrices, maps and expressions of Eigen become arrays, whatever their
 }
 
 }  // namespace eigen_tests
+#endif
