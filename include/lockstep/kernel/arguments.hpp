@@ -86,11 +86,11 @@ auto kernel_argument(launch_info const& launch, lowering& context, int number, A
 
 /// Where an argument's elements begin, for messages.
 template <class A>
-void const* memory_of(A const&) {
+void const* first_element_of(A const&) {
   return nullptr;
 }
 template <class T, std::size_t R>
-void const* memory_of(view<T, R> const& a) {
+void const* first_element_of(view<T, R> const& a) {
   return a.data;
 }
 
