@@ -112,14 +112,19 @@ device device_or_default(E const& e) {
   return found.valid() ? found : default_device();
 }
 
-/// The device of the first leaf among expressions. Throws device_error when not all of them lie on it, or when it is no
-/// CPU.
+/// The device of the first leaf among expressions. Throws device_error when not all of them lie on it.
 template <expression... Es>
-device require_one_cpu(char const* algorithm, Es const&... es) {
+device require_one_device(Es const&... es) {
   device where;
   static_cast<void>(((where = device_of(borrow_node(es))).valid() || ...));
   if (!where.valid()) where = default_device();
   (require_device(borrow_node(es), where), ...);
+  return where;
+}
+/// The same; throws device_error, too, when it is no CPU.
+template <expression... Es>
+device require_one_cpu(char const* algorithm, Es const&... es) {
+  device where = require_one_device(es...);
   require_cpu(algorithm, where);
   return where;
 }

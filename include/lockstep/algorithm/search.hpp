@@ -13,8 +13,7 @@ template <expression E, order_of<value_t<E>> Order = less>
 requires(rank_v<E> == 1) bool is_sorted(E const& e, Order order = {}) {
   device const where = require_one_cpu("is_sorted", e);
   dense_values const values(where, e);
-  return values.size() < 2 ||
-         cpu::is_sorted(where, values.data(), values.size(), cpu::comparison<value_t<E>, Order>{order});
+  return values.size() < 2 || cpu::is_sorted(where, values.data(), values.size(), comparison<value_t<E>, Order>{order});
 }
 
 template <bool Upper, expression Sorted, expression Values, class Order>
@@ -29,7 +28,7 @@ array<index, rank_v<Values>> places_in(char const* name, Sorted const& sorted, V
   if (found.size() == 0) return found;
   lowering context{where, {}};
   auto const evaluator = values.lower(context, values.shape());
-  cpu::search<Upper>(where, run.data(), run.size(), evaluator, values.shape(), cpu::comparison<T, Order>{order},
+  cpu::search<Upper>(where, run.data(), run.size(), evaluator, values.shape(), comparison<T, Order>{order},
                      found.data());
   return found;
 }
@@ -71,7 +70,7 @@ requires two_sequences<A, B> array < value_t<A>,
   array<T, 1> result(where, shape<1>(left.size() + right.size()));
   if (result.size() == 0) return result;
   cpu::merge(where, cpu::merge_part<T>{left.data(), left.size(), right.data(), right.size(), result.data()},
-             cpu::comparison<T, Order>{order});
+             comparison<T, Order>{order});
   return result;
 }
 
@@ -85,7 +84,7 @@ array<value_t<A>, 1> combine_sorted(char const* name, A const& a, B const& b, Or
   array<T, 1> result(where, shape<1>(0));
   index const room = left.size() + right.size();
   if (room == 0) return result;
-  cpu::comparison<T, Order> const before{order};
+  comparison<T, Order> const before{order};
   cpu::scratch<T> space(where, room);
   cpu::combine_runs(
       where, cpu::two_runs<T>{left.data(), left.size(), right.data(), right.size()}, before, space.data(),

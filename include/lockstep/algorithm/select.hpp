@@ -3,6 +3,9 @@
 
 #include "../backend/cpu/partition.hpp"
 #include "reduce.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/select.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -40,32 +43,42 @@ void require_mask(char const* algorithm, E const& e, M const& mask) {
   if (!(e.shape() == mask.shape())) throw_wrong_mask(algorithm, extents_of(mask.shape()), extents_of(e.shape()), e);
 }
 
+// Below, sources name what is read, for CPUs or for GPUs: the functions that run them are found by their namespace.
+
 /// Calls f(where, n, source) with the elements of `e` and their mask, ready to be read.
 template <node E, node M, class F>
 void with_masked(char const* algorithm, E const& e, M const& mask, F&& f) {
   require_mask(algorithm, e, mask);
-  device const where = require_one_cpu(algorithm, e, mask);
+  device const where = require_one_device(e, mask);
   lowering context{where, {}};
   with_lowered(
       context,
-      [&]<std::size_t R>(shape<R> const& extents, auto const& values, auto const& flags) {
+      [&]<class Values, class Flags, std::size_t R>(shape<R> const& extents, Values const& values, Flags const& flags) {
         using T = value_t<E>;
-        using elements =
-            cpu::masked_elements<T, std::remove_cvref_t<decltype(values)>, std::remove_cvref_t<decltype(flags)>, R>;
-        f(where, static_cast<index>(extents.size()), elements{{values, extents}, {flags, extents}});
+        auto const n = static_cast<index>(extents.size());
+        if (where.is_cpu())
+          return f(where, n, cpu::masked_elements<T, Values, Flags, R>{{values, extents}, {flags, extents}});
+#if LOCKSTEP_CUDA
+        if constexpr (holds_host_function<Values> || holds_host_function<Flags>)
+          throw_host_only(where);
+        else
+          f(where, n, cuda::masked_elements<T, Values, Flags, R>{{values, extents}, {flags, extents}});
+#else
+        throw_needs_cuda(where);
+#endif
       },
       e, mask);
 }
 
 /// The elements of `e` whose mask is true (not 0; NaN is true), in row-major order: an array of one axis. The mask is
 /// an expression of the same shape. Runs now, in one pass over memory; nothing but the result is stored. Throws
-/// shape_error when the shapes differ, device_error when not all lies on one CPU device.
+/// shape_error when the shapes differ, device_error when not all lies on one device.
 template <expression E, expression M>
 array<value_t<E>> select(E const& e, M const& mask) {
   using T = value_t<E>;
   array<T> result;
   with_masked("select", borrow_node(e), borrow_node(mask), [&](device const& where, index n, auto const& elements) {
-    result = select_into_array<T>(where, n, [&](T* out) { return cpu::select_values(where, elements, n, out); });
+    result = select_into_array<T>(where, n, [&](T* out) { return select_values(where, elements, n, out); });
   });
   return result;
 }
@@ -79,19 +92,30 @@ array<value_t<E>> remove(E const& e, M const& mask) {
 }
 
 template <bool Wanted, expression E, class Predicate>
-array<value_t<E>> filter(char const* algorithm, E const& expression, Predicate const& predicate) {
+array<value_t<E>> filter(E const& expression, Predicate const& predicate) {
   using T = value_t<E>;
   auto const& e = borrow_node(expression);
-  device const where = require_one_cpu(algorithm, e);
+  device const where = require_one_device(e);
   lowering context{where, {}};
   array<T> result;
   with_lowered(
       context,
-      [&]<std::size_t R>(shape<R> const& extents, auto const& values) {
-        using elements = cpu::filtered_elements<Wanted, T, std::remove_cvref_t<decltype(values)>, Predicate, R>;
+      [&]<class Values, std::size_t R>(shape<R> const& extents, Values const& values) {
         auto const n = static_cast<index>(extents.size());
-        elements const source{{values, extents}, predicate};
-        result = select_into_array<T>(where, n, [&](T* out) { return cpu::select_values(where, source, n, out); });
+        auto const run = [&](auto const& source) {
+          result = select_into_array<T>(where, n, [&](T* out) { return select_values(where, source, n, out); });
+        };
+        if (where.is_cpu())
+          return run(cpu::filtered_elements<Wanted, T, Values, Predicate, R>{{values, extents}, predicate});
+#if LOCKSTEP_CUDA
+        using function = callable_t<Predicate>;
+        if constexpr (holds_host_function<Values> || holds_host_function<function>)
+          throw_host_only(where);
+        else
+          run(cuda::filtered_elements<Wanted, T, Values, function, R>{{values, extents}, callable(predicate)});
+#else
+        throw_needs_cuda(where);
+#endif
       },
       e);
   return result;
@@ -101,15 +125,11 @@ array<value_t<E>> filter(char const* algorithm, E const& expression, Predicate c
 /// once per element, by several threads, in any order; what it throws is rethrown. Runs now, in one pass over memory.
 template <expression E, class Predicate>
 requires std::predicate < Predicate const&, value_t<E>
-const& > array<value_t<E>> select_if(E const& e, Predicate const& predicate) {
-  return filter<true>("select_if", e, predicate);
-}
+const& > array<value_t<E>> select_if(E const& e, Predicate const& predicate) { return filter<true>(e, predicate); }
 /// The elements for which predicate(element) is false; otherwise as select_if.
 template <expression E, class Predicate>
 requires std::predicate < Predicate const&, value_t<E>
-const& > array<value_t<E>> remove_if(E const& e, Predicate const& predicate) {
-  return filter<false>("remove_if", e, predicate);
-}
+const& > array<value_t<E>> remove_if(E const& e, Predicate const& predicate) { return filter<false>(e, predicate); }
 
 /// What partition returns: all elements, the selected ones first.
 template <class T>
@@ -126,7 +146,7 @@ partition_result<value_t<E>> partition(E const& e, M const& mask) {
   partition_result<T> result{{}, 0};
   with_masked("partition", borrow_node(e), borrow_node(mask), [&](device const& where, index n, auto const& elements) {
     result.values = array<T>(where, shape<1>(n));
-    if (n > 0) result.selected = cpu::partition(where, elements, n, result.values.data());
+    if (n > 0) result.selected = partition_values(where, elements, n, result.values.data());
   });
   return result;
 }
@@ -137,23 +157,39 @@ template <expression E>
 auto nonzero(E const& expression) {
   static_assert(rank_v<E> > 0, "a rank-0 expression has no indices");
   auto const& e = borrow_node(expression);
-  device const where = require_one_cpu("nonzero", e);
+  device const where = require_one_device(e);
   lowering context{where, {}};
   array<index> positions;
   with_lowered(
       context,
-      [&]<std::size_t R>(shape<R> const& extents, auto const& flags) {
+      [&]<class Flags, std::size_t R>(shape<R> const& extents, Flags const& flags) {
         auto const n = static_cast<index>(extents.size());
-        cpu::masked_positions<std::remove_cvref_t<decltype(flags)>, R> const source{{flags, extents}};
-        positions = select_into_array<index>(where, n,
-                                             [&](index* out) { return cpu::select_positions(where, source, n, out); });
+        auto const run = [&](auto const& source) {
+          positions =
+              select_into_array<index>(where, n, [&](index* out) { return select_positions(where, source, n, out); });
+        };
+        if (where.is_cpu()) return run(cpu::masked_positions<Flags, R>{{flags, extents}});
+#if LOCKSTEP_CUDA
+        if constexpr (holds_host_function<Flags>)
+          throw_host_only(where);
+        else
+          run(cuda::masked_positions<Flags, R>{{flags, extents}});
+#else
+        throw_needs_cuda(where);
+#endif
       },
       e);
   if constexpr (rank_v<E> == 1) {
     return positions;
   } else {
     array<index, 2> coordinates(where, shape<2>(positions.extent(0), rank_v<E>));
-    cpu::expand_positions(where, e.shape(), positions.data(), positions.extent(0), coordinates.data());
+    if (where.is_cpu()) {
+      cpu::expand_positions(where, e.shape(), positions.data(), positions.extent(0), coordinates.data());
+    } else {
+#if LOCKSTEP_CUDA
+      cuda::expand_positions(where, e.shape(), positions.data(), positions.extent(0), coordinates.data());
+#endif
+    }
     return coordinates;
   }
 }

@@ -92,7 +92,7 @@ class partitioner {
 
 /// Writes all elements, those that the mask selects first, both in order; returns how many it selects.
 template <class T, class Values, class Mask, std::size_t R>
-index partition(device const& where, masked_elements<T, Values, Mask, R> const& source, index total, T* target) {
+index partition_values(device const& where, masked_elements<T, Values, Mask, R> const& source, index total, T* target) {
   return partitioner<T, Values, Mask, R>(where, source, total, target).run();
 }
 

@@ -1,35 +1,15 @@
-// Orders as sorts use them: which comparison a natural order stands for, and the signed integers, as wide as a value,
-// that lie in the same order as the values do.
+// Numbers as sorts use them: signed integers, as wide as a value, that lie in the same order as the values do.
 #pragma once
 
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
-#include "../../core/function_objects.hpp"
+#include "../../algorithm/sort_order.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
-
-template <class Order>
-inline constexpr bool is_descending = std::is_same_v<Order, greater>;
-/// True when sorts know the order of T: numbers by < or >.
-template <class T, class Order>
-inline constexpr bool natural_order = std::is_arithmetic_v<T> && sizeof(T) <= 8 &&
-                                      (std::is_same_v<Order, less> || std::is_same_v<Order, greater>);
-
-/// The comparison that an order stands for: the order itself, except that NaNs come last in natural ones.
-template <class T, class Order>
-struct comparison {
-  Order order;
-  [[gnu::always_inline]] bool operator()(T const& a, T const& b) const {
-    if constexpr (natural_order<T, Order> && std::is_floating_point_v<T>)
-      return static_cast<bool>(order(a, b)) | ((b != b) & (a == a));
-    else
-      return static_cast<bool>(order(a, b));
-  }
-};
 
 template <std::size_t Bytes>
 using signed_of = std::conditional_t<

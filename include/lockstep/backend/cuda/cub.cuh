@@ -1,0 +1,98 @@
+// What CUB's algorithms need of lockstep: iterators that read an evaluator, temporary memory from the device's pool,
+// and errors.
+#pragma once
+
+#include <cuda/std/iterator>
+
+#include "../../array/storage.hpp"
+#include "../../expression/host_only.hpp"
+#include "launch.cuh"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// Random access to what `read(i)` gives for indices from 0 on.
+template <class T, class Read>
+struct indexed_iterator {
+  using value_type = T;
+  using reference = T;
+  using pointer = T const*;
+  using difference_type = index;
+  using iterator_category = ::cuda::std::random_access_iterator_tag;
+
+  Read read;
+  index place = 0;
+
+  LOCKSTEP_INLINE T operator*() const { return read(place); }
+  LOCKSTEP_INLINE T operator[](index i) const { return read(place + i); }
+  LOCKSTEP_INLINE indexed_iterator& operator+=(index n) {
+    place += n;
+    return *this;
+  }
+  LOCKSTEP_INLINE indexed_iterator& operator-=(index n) { return *this += -n; }
+  LOCKSTEP_INLINE indexed_iterator& operator++() { return *this += 1; }
+  LOCKSTEP_INLINE indexed_iterator& operator--() { return *this += -1; }
+  LOCKSTEP_INLINE friend indexed_iterator operator+(indexed_iterator i, index n) { return i += n; }
+  LOCKSTEP_INLINE friend indexed_iterator operator+(index n, indexed_iterator i) { return i += n; }
+  LOCKSTEP_INLINE friend indexed_iterator operator-(indexed_iterator i, index n) { return i += -n; }
+  LOCKSTEP_INLINE friend index operator-(indexed_iterator const& a, indexed_iterator const& b) {
+    return a.place - b.place;
+  }
+  LOCKSTEP_INLINE friend bool operator==(indexed_iterator const& a, indexed_iterator const& b) {
+    return a.place == b.place;
+  }
+  LOCKSTEP_INLINE friend bool operator!=(indexed_iterator const& a, indexed_iterator const& b) { return !(a == b); }
+};
+template <class T, class Read>
+indexed_iterator<T, Read> iterate(Read const& read) {
+  return {read};
+}
+
+/// The values of an evaluator in row-major order, as T.
+template <class T, class Evaluator, std::size_t R>
+struct values_in_order {
+  Evaluator evaluator;
+  index_space<R> space;
+
+  values_in_order(Evaluator const& e, shape<R> const& extents) : evaluator(e), space(extents) {}
+  LOCKSTEP_INLINE T operator()(index i) const { return static_cast<T>(evaluator.at(space[i])); }
+};
+struct own_index {
+  LOCKSTEP_INLINE index operator()(index i) const { return i; }
+};
+
+/// Memory of the device for the time of one call; what is queued on its stream may go on using it.
+template <class T>
+class temporary {
+ public:
+  temporary(device const& where, index count)
+      : memory_(make_storage(where, static_cast<std::size_t>(count), sizeof(T))) {}
+  T* data() const { return static_cast<T*>(memory_->data); }
+
+ private:
+  std::shared_ptr<storage> memory_;
+};
+
+/// Waits for a value of the device.
+template <class T>
+T value_of(device const& where, T const* on_device) {
+  T value;
+  where.state().copy_to_host(&value, on_device, sizeof(T));
+  return value;
+}
+
+/// Runs call(temporary memory, its bytes) as CUB wants it: once to hear how many bytes, then with them. Throws
+/// device_error, saying what was being done, when CUB or CUDA refuses.
+template <class F>
+void run_cub(device const& where, char const* doing, F&& call) {
+  device_scope const scope(where.number());
+  std::size_t bytes = 0;
+  check(call(static_cast<void*>(nullptr), bytes), "a call of CUB", where.name() + ", " + doing);
+  temporary<unsigned char> const memory(where, static_cast<index>(bytes));
+  check(call(static_cast<void*>(memory.data()), bytes), "a call of CUB", where.name() + ", " + doing);
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
