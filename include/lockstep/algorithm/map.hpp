@@ -9,17 +9,12 @@
 #include "../expression/views.hpp"
 #if LOCKSTEP_CUDA
 #include "../backend/cuda/map.cuh"
+#else
+#include "../backend/no_cuda.hpp"
 #endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
-
-/// Thrown by everything that would have to run on a GPU from a file compiled without CUDA.
-[[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cuda(device const& where) {
-  throw device_error(text_of({"found an expression for ", where.name(),
-                              " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the "
-                              "arrays to a CPU device with array::to(device)"}));
-}
 
 /// Thrown by algorithms that run on CPU devices only, so far.
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cpu(char const* algorithm, device const& where) {

@@ -2,7 +2,11 @@
 #pragma once
 
 #include "../backend/cpu/search.hpp"
+#include "select.hpp"
 #include "sort.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/search.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -11,16 +15,17 @@ inline namespace LOCKSTEP_COMPILER {
 /// belong at the end.
 template <expression E, order_of<value_t<E>> Order = less>
 requires(rank_v<E> == 1) bool is_sorted(E const& e, Order order = {}) {
-  device const where = require_one_cpu("is_sorted", e);
+  device const where = require_one_device(e);
   dense_values const values(where, e);
-  return values.size() < 2 || cpu::is_sorted(where, values.data(), values.size(), comparison<value_t<E>, Order>{order});
+  if (values.size() < 2) return true;
+  if (where.is_gpu()) return cuda::is_sorted(where, values.data(), values.size(), order);
+  return cpu::is_sorted(where, values.data(), values.size(), comparison<value_t<E>, Order>{order});
 }
 
 template <bool Upper, expression Sorted, expression Values, class Order>
-array<index, rank_v<Values>> places_in(char const* name, Sorted const& sorted, Values const& operand,
-                                       Order const& order) {
+array<index, rank_v<Values>> places_in(Sorted const& sorted, Values const& operand, Order const& order) {
   using T = value_t<Sorted>;
-  device const where = require_one_cpu(name, sorted);
+  device const where = require_one_device(sorted);
   dense_values const run(where, sorted);
   auto const& values = borrow_node(operand);
   require_device(values, where);
@@ -28,8 +33,11 @@ array<index, rank_v<Values>> places_in(char const* name, Sorted const& sorted, V
   if (found.size() == 0) return found;
   lowering context{where, {}};
   auto const evaluator = values.lower(context, values.shape());
-  cpu::search<Upper>(where, run.data(), run.size(), evaluator, values.shape(), comparison<T, Order>{order},
-                     found.data());
+  if (where.is_gpu())
+    cuda::search<Upper>(where, run.data(), run.size(), evaluator, values.shape(), order, found.data());
+  else
+    cpu::search<Upper>(where, run.data(), run.size(), evaluator, values.shape(), comparison<T, Order>{order},
+                       found.data());
   return found;
 }
 
@@ -37,12 +45,12 @@ array<index, rank_v<Values>> places_in(char const* name, Sorted const& sorted, V
 /// converted to the type of the sorted ones. `sorted` must be in the order; this is not checked. O(m log n).
 template <expression Sorted, expression Values, order_of<value_t<Sorted>> Order = less>
 requires(rank_v<Sorted> == 1) auto lower_bound(Sorted const& sorted, Values const& values, Order order = {}) {
-  return places_in<false>("lower_bound", sorted, values, order);
+  return places_in<false>(sorted, values, order);
 }
 /// For each value the number of sorted values that do not come after it: where it could be inserted last.
 template <expression Sorted, expression Values, order_of<value_t<Sorted>> Order = less>
 requires(rank_v<Sorted> == 1) auto upper_bound(Sorted const& sorted, Values const& values, Order order = {}) {
-  return places_in<true>("upper_bound", sorted, values, order);
+  return places_in<true>(sorted, values, order);
 }
 
 /// On which side of equal values searchsorted inserts.
@@ -64,21 +72,23 @@ template <class A, class B, class Order = less>
 requires two_sequences<A, B> array < value_t<A>,
 1 > merge(A const& a, B const& b, Order order = {}) {
   using T = value_t<A>;
-  device const where = require_one_cpu("merge", a);
+  device const where = require_one_device(a);
   dense_values const left(where, a);
   dense_values const right(where, b);
   array<T, 1> result(where, shape<1>(left.size() + right.size()));
   if (result.size() == 0) return result;
-  cpu::merge(where, cpu::merge_part<T>{left.data(), left.size(), right.data(), right.size(), result.data()},
-             comparison<T, Order>{order});
+  if (where.is_gpu())
+    cuda::merge(where, left.data(), left.size(), right.data(), right.size(), result.data(), order);
+  else
+    cpu::merge(where, cpu::merge_part<T>{left.data(), left.size(), right.data(), right.size(), result.data()},
+               comparison<T, Order>{order});
   return result;
 }
 
 template <class A, class B, class Order, class Operation>
-array<value_t<A>, 1> combine_sorted(char const* name, A const& a, B const& b, Order const& order,
+array<value_t<A>, 1> combine_sorted(device const& where, A const& a, B const& b, Order const& order,
                                     Operation const& operation) {
   using T = value_t<A>;
-  device const where = require_one_cpu(name, a);
   dense_values const left(where, a);
   dense_values const right(where, b);
   array<T, 1> result(where, shape<1>(0));
@@ -98,26 +108,43 @@ array<value_t<A>, 1> combine_sorted(char const* name, A const& a, B const& b, Or
   return result;
 }
 
+/// On a GPU: what a has in common with b, or the rest of a.
+template <bool Common, class A, class B, class Order>
+array<value_t<A>, 1> compare_sorted(device const& where, A const& a, B const& b, Order const& order) {
+  using T = value_t<A>;
+  dense_values const left(where, a);
+  dense_values const right(where, b);
+  return select_into_array<T>(where, left.size(), [&](T* out) {
+    return cuda::compare_runs<Common>(where, left.data(), left.size(), right.data(), right.size(), out, order);
+  });
+}
+
 /// The values of two sorted expressions, those in both once: a value that is m times in a and n times in b is
-/// max(m, n) times in the result, as with std::set_union. O(n).
+/// max(m, n) times in the result, as with std::set_union. O(n), on a GPU O(n log n).
 template <class A, class B, class Order = less>
 requires two_sequences<A, B>
 auto set_union(A const& a, B const& b, Order order = {}) {
-  return combine_sorted("set_union", a, b, order, [](auto... arguments) { return std::set_union(arguments...); });
+  device const where = require_one_device(a);
+  if (where.is_gpu()) return merge(a, compare_sorted<false>(where, b, a, order), order);
+  return combine_sorted(where, a, b, order, [](auto... arguments) { return std::set_union(arguments...); });
 }
-/// The values that are in both of two sorted expressions: min(m, n) times, from a, as with std::set_intersection. O(n).
+/// The values that are in both of two sorted expressions: min(m, n) times, from a, as with std::set_intersection. O(n),
+/// on a GPU O(n log n).
 template <class A, class B, class Order = less>
 requires two_sequences<A, B>
 auto set_intersection(A const& a, B const& b, Order order = {}) {
-  return combine_sorted("set_intersection", a, b, order,
-                        [](auto... arguments) { return std::set_intersection(arguments...); });
+  device const where = require_one_device(a);
+  if (where.is_gpu()) return compare_sorted<true>(where, a, b, order);
+  return combine_sorted(where, a, b, order, [](auto... arguments) { return std::set_intersection(arguments...); });
 }
-/// The values of a sorted expression that are not in another: max(m - n, 0) times, as with std::set_difference. O(n).
+/// The values of a sorted expression that are not in another: max(m - n, 0) times, as with std::set_difference. O(n),
+/// on a GPU O(n log n).
 template <class A, class B, class Order = less>
 requires two_sequences<A, B>
 auto set_difference(A const& a, B const& b, Order order = {}) {
-  return combine_sorted("set_difference", a, b, order,
-                        [](auto... arguments) { return std::set_difference(arguments...); });
+  device const where = require_one_device(a);
+  if (where.is_gpu()) return compare_sorted<false>(where, a, b, order);
+  return combine_sorted(where, a, b, order, [](auto... arguments) { return std::set_difference(arguments...); });
 }
 
 }  // namespace LOCKSTEP_COMPILER

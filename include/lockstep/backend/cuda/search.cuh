@@ -1,0 +1,133 @@
+// What is done with sorted values on a GPU: places by binary search, one thread per value; merging; set operations as
+// selections by how often a value was there before.
+#pragma once
+
+#include <cub/device/device_merge.cuh>
+
+#include "select.cuh"
+#include "sort.cuh"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// How many of `size` sorted values come before another one, or (Upper) do not come after it.
+template <class T, class Compare>
+struct sorted_run {
+  T const* values;
+  index size;
+  Compare before;
+
+  template <bool Upper>
+  LOCKSTEP_INLINE index place_of(T const& value) const {
+    index low = 0, high = size;
+    while (low < high) {
+      index const middle = (low + high) / 2;
+      bool const right = Upper ? !before(value, values[middle]) : before(values[middle], value);
+      if (right)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  }
+};
+
+template <bool Upper, class T, class Compare>
+struct place_in_run {
+  sorted_run<T, Compare> run;
+  template <class V>
+  LOCKSTEP_INLINE index operator()(V const& value) const {
+    return run.template place_of<Upper>(static_cast<T>(value));
+  }
+};
+
+/// Writes, for each value of an evaluator, its place among sorted values.
+template <bool Upper, class T, class Order, class Evaluator, std::size_t R>
+void search(device const& where, T const* sorted, index size, Evaluator const& values, shape<R> const& extents,
+            Order const& order, index* found) {
+  if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+  } else {
+    auto const before = comparison_of<T>(order);
+    using run = sorted_run<T, std::remove_const_t<decltype(before)>>;
+    using place = place_in_run<Upper, T, std::remove_const_t<decltype(before)>>;
+    using evaluator = elementwise_evaluator<R, place, Evaluator>;
+    store(where, output<index, R, evaluator>{{found, extents}, evaluator{place{run{sorted, size, before}}, {values}}});
+  }
+}
+
+template <class T, class Compare>
+__global__ void __launch_bounds__(block_threads)
+    find_disorder_kernel(T const* values, index count, Compare before, int* found) {
+  index const i = blockIdx.x * index{block_threads} + threadIdx.x + 1;
+  if (i < count && before(values[i], values[i - 1])) atomicOr(found, 1);
+}
+/// True when no value comes before the one in front of it.
+template <class T, class Order>
+bool is_sorted(device const& where, T const* values, index count, Order const& order) {
+  if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+    return false;
+  } else {
+    temporary<int> const found(where, 1);
+    unsigned char const zero = 0;
+    where.state().fill(found.data(), &zero, 1, sizeof(int));
+    auto const before = comparison_of<T>(order);
+    launch(where, "looking for disorder", find_disorder_kernel<T, std::remove_const_t<decltype(before)>>,
+           ceil_div(count - 1, block_threads), block_threads, values, count, before, found.data());
+    return value_of(where, found.data()) == 0;
+  }
+}
+
+/// Merges two runs stably.
+template <class T, class Order>
+void merge(device const& where, T const* a, index a_size, T const* b, index b_size, T* target, Order const& order) {
+  if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+  } else {
+    run_cub(where, "merging", [&](void* memory, std::size_t& bytes) {
+      return cub::DeviceMerge::MergeKeys(memory, bytes, a, a_size, b, b_size, target, comparison_of<T>(order),
+                                         stream_of(where));
+    });
+  }
+}
+
+/// The values of a run that are in another: as many of equal ones as both have, or (not Common) all but those.
+template <bool Common, class T, class Compare>
+struct compared_runs {
+  using value_type = T;
+  struct memory {
+    T const* data;
+    LOCKSTEP_INLINE T operator()(index i) const { return data[i]; }
+  } values;
+  sorted_run<T, Compare> own, other;
+
+  LOCKSTEP_INLINE bool keeps(index i) const {
+    T const value = own.values[i];
+    index const before = i - own.template place_of<false>(value);
+    index const in_other = other.template place_of<true>(value) - other.template place_of<false>(value);
+    return (before < in_other) == Common;
+  }
+};
+
+/// Writes what a run has in common with another (as std::set_intersection), or the rest (as std::set_difference);
+/// returns how many values.
+template <bool Common, class T, class Order>
+index compare_runs(device const& where, T const* a, index a_size, T const* b, index b_size, T* target,
+                   Order const& order) {
+  if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+    return 0;
+  } else {
+    if (a_size == 0) return 0;
+    auto const before = comparison_of<T>(order);
+    using compare = std::remove_const_t<decltype(before)>;
+    compared_runs<Common, T, compare> const source{{a}, {a, a_size, before}, {b, b_size, before}};
+    return select_values(where, source, a_size, target);
+  }
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

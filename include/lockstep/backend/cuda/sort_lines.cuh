@@ -1,0 +1,188 @@
+// Sorts of many lines or segments at once on a GPU: numbers by CUB's segmented sort, anything else by a merge sort of
+// places that compares segments first.
+#pragma once
+
+#include <cub/device/device_segmented_sort.cuh>
+
+#include "../../algorithm/reduction_order.hpp"
+#include "map.cuh"
+#include "sort.cuh"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// Segments of one length.
+struct equal_segments {
+  index length;
+  LOCKSTEP_INLINE index operator()(index i) const { return i * length; }  // where segment i begins
+  LOCKSTEP_INLINE index holding(index place) const { return place / length; }
+};
+/// Segments from offsets[i] to offsets[i + 1].
+struct listed_segments {
+  index const* offsets;
+  index count;
+  LOCKSTEP_INLINE index operator()(index i) const { return offsets[i]; }
+  LOCKSTEP_INLINE index holding(index place) const {
+    index low = 0, high = count - 1;
+    while (low < high) {
+      index const middle = (low + high) / 2;
+      if (offsets[middle + 1] <= place)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  }
+};
+
+/// Compares places by their segment, then by the values there.
+template <class Segments, class T, class Compare>
+struct by_segment {
+  Segments segments;
+  by_value<T, Compare> values;
+  LOCKSTEP_INLINE bool operator()(index a, index b) const {
+    index const in_a = segments.holding(a), in_b = segments.holding(b);
+    return in_a != in_b ? in_a < in_b : values(a, b);
+  }
+};
+
+/// Writes the places, counted from the first value, of n values in the stable order of each segment.
+template <class T, class Order, class Segments>
+void argsort_segments_by(device const& where, T const* values, index n, Segments const& segments, Order const& order,
+                         index* places) {
+  launch(where, "sorting", number_kernel<index>, ceil_div(n, block_threads), block_threads, places, n);
+  auto const before = comparison_of<T>(order);
+  using compare = std::remove_const_t<decltype(before)>;
+  sort_places(where, places, n, by_segment<Segments, T, compare>{segments, {values, before}});
+}
+
+/// Sorts each of `count` segments of n values; equal values keep their order.
+template <class T, class Order, class Segments>
+void sort_segments(device const& where, T* values, index n, Segments const& segments, index count, Order const& order) {
+  if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+  } else if constexpr (natural_order<T, Order>) {
+    put_nans_last<Order>(where, values, n);
+    two_buffers<T> keys(where, values, n);
+    auto const begins = iterate<index>(segments);
+    run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
+      if constexpr (is_descending<Order>)
+        return cub::DeviceSegmentedSort::StableSortKeysDescending(memory, bytes, keys.cub(), n, count, begins,
+                                                                  begins + 1, stream_of(where));
+      else
+        return cub::DeviceSegmentedSort::StableSortKeys(memory, bytes, keys.cub(), n, count, begins, begins + 1,
+                                                        stream_of(where));
+    });
+    keys.finish();
+  } else {
+    temporary<index> const places(where, n);
+    argsort_segments_by(where, static_cast<T const*>(values), n, segments, order, places.data());
+    reorder(where, values, n, places.data());
+  }
+}
+
+/// Few long lines are sorted one by one: each of them alone fills the device.
+inline bool sort_one_by_one(index count, index length) { return count == 1 || length / 4096 > count; }
+
+/// Sorts each of `count` lines of `length` values.
+template <class T, class Order>
+void sort_rows(device const& where, T* values, index count, index length, Order const& order) {
+  if (!sort_one_by_one(count, length))
+    return sort_segments(where, values, count * length, equal_segments{length}, count, order);
+  for (index i = 0; i < count; ++i) sort_values(where, values + i * length, length, order);
+}
+
+template <class Place>
+__global__ void __launch_bounds__(block_threads) place_in_line_kernel(Place* places, index count, index length) {
+  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
+  if (i < count) places[i] %= length;
+}
+
+/// Writes, for each of `count` lines of `length` values, the places of its values in their stable order.
+template <class T, class Order>
+void argsort_rows(device const& where, T const* values, index count, index length, Order const& order, index* places) {
+  index const n = count * length;
+  if (sort_one_by_one(count, length)) {
+    for (index i = 0; i < count; ++i) argsort_values(where, values + i * length, length, order, places + i * length);
+  } else if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+  } else if constexpr (natural_order<T, Order>) {
+    temporary<T> const keys(where, n);
+    temporary<short_place> const numbers(where, n);
+    launch(where, "sorting", number_keys_kernel<Order, T>, ceil_div(n, block_threads), block_threads, values, n, length,
+           keys.data(), numbers.data());
+    two_buffers<T> sorted(where, keys.data(), n);
+    two_buffers<short_place> moved(where, numbers.data(), n);
+    auto const begins = iterate<index>(equal_segments{length});
+    run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
+      if constexpr (is_descending<Order>)
+        return cub::DeviceSegmentedSort::StableSortPairsDescending(memory, bytes, sorted.cub(), moved.cub(), n, count,
+                                                                   begins, begins + 1, stream_of(where));
+      else
+        return cub::DeviceSegmentedSort::StableSortPairs(memory, bytes, sorted.cub(), moved.cub(), n, count, begins,
+                                                         begins + 1, stream_of(where));
+    });
+    launch(where, "sorting", widen_kernel<short_place>, ceil_div(n, block_threads), block_threads,
+           static_cast<short_place const*>(moved.cub().Current()), n, places);
+  } else {
+    argsort_segments_by(where, values, n, equal_segments{length}, order, places);
+    launch(where, "sorting", place_in_line_kernel<index>, ceil_div(n, block_threads), block_threads, places, n, length);
+  }
+}
+
+/// Values of (outer, length, inner) as lines of `length`, one after another; and back.
+template <class T>
+class turned_lines {
+ public:
+  turned_lines(device const& where, axis_split const& lines)
+      : where_(where),
+        lying_(lines.outer, lines.inner, lines.length),
+        strides_(lines.length * lines.inner, 1, lines.inner),
+        rows_(where, lines.outer * lines.length * lines.inner) {}
+
+  T* data() const { return rows_.data(); }
+  void read(T const* values) {
+    store(where_, output<T, 3, memory_evaluator<T, 3>>{{rows_.data(), lying_}, {values, strides_}});
+  }
+  void write(T* values) const {
+    store(where_,
+          output<T, 3, memory_evaluator<T, 3>>{{values, lying_, strides_}, {rows_.data(), row_major_strides(lying_)}});
+  }
+
+ private:
+  device const& where_;
+  shape<3> lying_, strides_;
+  temporary<T> rows_;
+};
+
+/// Sorts each line along an axis of a dense array.
+template <class T, class Order>
+void sort_lines(device const& where, axis_split const& lines, T* values, Order const& order) {
+  if (lines.inner == 1) return sort_rows(where, values, lines.outer, lines.length, order);
+  turned_lines<T> rows(where, lines);
+  rows.read(values);
+  sort_rows(where, rows.data(), lines.outer * lines.inner, lines.length, order);
+  rows.write(values);
+}
+
+/// Writes, for each line along an axis of a dense array, the places of its values in their stable order.
+template <class T, class Order>
+void argsort_lines(device const& where, axis_split const& lines, T const* values, Order const& order, index* places) {
+  if (lines.inner == 1) return argsort_rows(where, values, lines.outer, lines.length, order, places);
+  turned_lines<T> rows(where, lines);
+  turned_lines<index> found(where, lines);
+  rows.read(values);
+  argsort_rows(where, static_cast<T const*>(rows.data()), lines.outer * lines.inner, lines.length, order, found.data());
+  found.write(places);
+}
+
+/// Sorts segments [offsets[i], offsets[i + 1]) of n values, each by itself.
+template <class T, class Order>
+void segmented_sort(device const& where, T* values, index n, index const* offsets, index segments, Order const& order) {
+  sort_segments(where, values, n, listed_segments{offsets, segments}, segments, order);
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

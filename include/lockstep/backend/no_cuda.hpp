@@ -1,0 +1,66 @@
+// The entry points of the CUDA backend in files that are compiled without CUDA: they throw, and say what to do.
+#pragma once
+
+#include "../core/text.hpp"
+#include "../device/device.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// Thrown by everything that would have to run on a GPU from a file compiled without CUDA.
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cuda(device const& where) {
+  throw device_error(text_of({"found an expression for ", where.name(),
+                              " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the "
+                              "arrays to a CPU device with array::to(device)"}));
+}
+
+namespace cuda {
+
+template <class... Arguments>
+void sort_values(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void sort_lines(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void argsort_values(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void argsort_lines(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void gather_values(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void sort_by_key_values(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void segmented_sort(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+bool is_sorted(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <bool Upper, class... Arguments>
+void search(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void merge(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <bool Common, class... Arguments>
+index compare_runs(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

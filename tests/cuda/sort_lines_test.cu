@@ -1,0 +1,85 @@
+// Sorts, merges, searches and set operations on a GPU against the same on a CPU device, at the sizes around CUB's
+// tiles.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <lockstep/lockstep.hpp>
+
+#include "support/values.hpp"
+
+namespace sort_lines_tests {
+
+using lockstep::array, lockstep::axis, lockstep::device, lockstep::greater, lockstep::index, lockstep::shape;
+using lockstep::test::contains, lockstep::test::difference, lockstep::test::message_of, lockstep::test::random_values;
+
+std::size_t const lengths[] = {0, 1, 2, 33, 1000, 4097, 20011};
+
+/// f(device, n) on both devices.
+template <class F>
+void check_same(F&& f) {
+  for (std::size_t n : lengths) {
+    INFO("n ", n);
+    CHECK(difference(f(device::gpu(0), n), f(device::cpu(1), n)) == "");
+  }
+}
+template <class T>
+array<T> numbers(device const& dev, std::size_t n, std::int64_t from = -100, std::int64_t below = 100) {
+  return array<T>(dev, random_values<T>(n, n + 1, from, below));
+}
+
+struct by_tens {
+  LOCKSTEP_INLINE bool operator()(int a, int b) const { return a / 10 < b / 10; }
+};
+TEST_CASE("lines along every axis") {
+  for (std::size_t along : {0, 1, 2})
+    for (device const& dev : {device::gpu(0)}) {
+      INFO("axis ", along);
+      auto const host = random_values<float>(40 * 9 * 70, 3, 0, 50);
+      array<float, 3> x(dev, {40, 9, 70}, host), same(device::cpu(1), {40, 9, 70}, host);
+      CHECK(difference(sorted(x, axis(along)).to_host(), sorted(same, axis(along)).to_host()) == "");
+      CHECK(difference(argsort(x, axis(along), greater{}).to_host(), argsort(same, axis(along), greater{}).to_host()) ==
+            "");
+      array<int, 3> k = lockstep::cast<int>(x), k_same = lockstep::cast<int>(same);
+      CHECK(difference(argsort(k, axis(along), by_tens{}).to_host(),
+                       argsort(k_same, axis(along), by_tens{}).to_host()) == "");
+    }
+  array<float, 2> const long_lines(device::gpu(0), {2, 9000}, random_values<float>(18000, 3));
+  array<float, 2> const same = long_lines.to(device::cpu(1));
+  CHECK(difference(sorted(long_lines, axis(1)).to_host(), sorted(same, axis(1)).to_host()) == "");
+  CHECK(difference(argsort(long_lines, axis(1)).to_host(), argsort(same, axis(1)).to_host()) == "");
+}
+
+TEST_CASE("segments") {
+  std::vector<int> const offsets{0, 0, 3, 700, 700, 701, 5000};
+  auto const sorted_segments = [&](device const& dev, auto order) {
+    array<int> x = numbers<int>(dev, 5000);
+    segmented_sort(x, array<int>(dev, offsets), order);
+    return x.to_host();
+  };
+  CHECK(difference(sorted_segments(device::gpu(0), greater{}), sorted_segments(device::cpu(1), greater{})) == "");
+  CHECK(difference(sorted_segments(device::gpu(0), by_tens{}), sorted_segments(device::cpu(1), by_tens{})) == "");
+  array<int> x = lockstep::arange<int>(device::gpu(0), 10);
+  array<int> const bad(device::gpu(0), std::vector{0, 5, 4, 10});
+  CHECK(contains(message_of<lockstep::error>([&] { segmented_sort(x, bad, greater{}); }),
+                 "found the offset 4 at 2, expected one from 5 to 10"));
+  CHECK(x.to_host()[0] == 0);
+}
+
+TEST_CASE("sorted values: searches, merges and sets") {
+  check_same([](device const& dev, std::size_t n) {
+    array<int> const x = sorted(numbers<int>(dev, n)), wanted = numbers<int>(dev, 500);
+    array<index> const low = lower_bound(x, wanted + 1), high = upper_bound(x, wanted);
+    auto all = (low * 100000 + high).to_host();
+    all.push_back(is_sorted(x) + 2 * is_sorted(wanted) + 4 * is_sorted(x, greater{}));
+    return all;
+  });
+  check_same([](device const& dev, std::size_t n) {
+    array<int> const a = sorted(numbers<int>(dev, n)), b = sorted(numbers<int>(dev, n / 2 + 100));
+    std::vector<int> all;
+    for (auto const& part : {merge(a, b), set_union(a, b), set_intersection(a, b), set_difference(a, b)})
+      for (int v : part.to_host()) all.push_back(v);
+    return all;
+  });
+}
+
+}  // namespace sort_lines_tests
