@@ -3,6 +3,9 @@
 
 #include "../backend/cpu/histogram.hpp"
 #include "reduce.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/histogram.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -145,8 +148,7 @@ void with_rows(lowering& context, E const& e, F&& f) {
 
 /// Counts on a CPU device, in new memory.
 template <node E, class Rule>
-array<index> count_bins(char const* what, E const& e, Rule const& rule, index bins) {
-  device const where = require_one_cpu(what, e);
+array<index> count_bins(device const& where, E const& e, Rule const& rule, index bins) {
   array<index> counts(where, shape<1>(bins));
   std::fill_n(counts.data(), bins, index{0});
   lowering context{where, {}};
@@ -155,6 +157,19 @@ array<index> count_bins(char const* what, E const& e, Rule const& rule, index bi
   });
   return counts;
 }
+
+#if LOCKSTEP_CUDA
+/// Counts on a GPU, in new memory.
+template <node E, class Rule>
+array<index> count_bins_on_gpu(device const& where, E const& e, Rule const& rule) {
+  array<index> counts(where, shape<1>(rule.bins));
+  lowering context{where, {}};
+  with_rows(context, e, [&](auto const& evaluator, auto const& extents) {
+    cuda::histogram<value_t<E>>(where, extents, evaluator, rule, counts.data());
+  });
+  return counts;
+}
+#endif
 
 /// Counts of raw bytes as counts of even bins. (Value number 255 of a signed type is -1.)
 template <class V>
@@ -188,11 +203,21 @@ requires std::is_arithmetic_v<value_t<E>> array<index> histogram(E const& expres
     append_number(text, to);
     throw error(text + ", expected a low end below a finite high end");
   }
-  even_bins<V> const rule{from, to, static_cast<double>(bins) / (to - from), static_cast<std::int32_t>(bins)};
+  double const per_unit = static_cast<double>(bins) / (to - from);
+  auto const& e = borrow_node(expression);
+  device const where = require_one_device(e);
+  if (where.is_gpu()) {
+#if LOCKSTEP_CUDA
+    return count_bins_on_gpu(where, e, cuda::even_rule<V>{from, to, per_unit, static_cast<std::int32_t>(bins)});
+#else
+    throw_needs_cuda(where);
+#endif
+  }
+  even_bins<V> const rule{from, to, per_unit, static_cast<std::int32_t>(bins)};
   if constexpr (sizeof(V) == 1)
-    return gather_byte_counts(count_bins("histogram", borrow_node(expression), byte_bins<V>{}, 256), rule);
+    return gather_byte_counts(count_bins(where, e, byte_bins<V>{}, 256), rule);
   else
-    return count_bins("histogram", borrow_node(expression), rule, bins);
+    return count_bins(where, e, rule, bins);
 }
 
 /// The same between edges of the user's own, ascending: bin k counts edges[k] <= v < edges[k + 1], the last one also
@@ -206,12 +231,22 @@ requires std::is_arithmetic_v<value_t<E>> array<index> histogram(
   for (std::size_t k = 1; k < edges.size(); ++k)
     if (!(edges[k - 1] < edges[k]))
       throw error(text_of({"histogram: found edge ", k, " not above the one before it, expected ascending edges"}));
+  auto const& e = borrow_node(expression);
+  device const where = require_one_device(e);
+  if (where.is_gpu()) {
+#if LOCKSTEP_CUDA
+    array<value_t<E>> const there(where, edges);
+    return count_bins_on_gpu(where, e, cuda::edge_rule<value_t<E>>{there.data(), static_cast<std::int32_t>(bins)});
+#else
+    throw_needs_cuda(where);
+#endif
+  }
   std::int32_t step = 1;
   while (bins > 64 * index{step}) step *= 2;
   std::vector<std::type_identity_t<value_t<E>>> padded(edges);
   padded.resize((padded.size() / static_cast<std::size_t>(step) + 1) * static_cast<std::size_t>(step), edges.back());
   edge_bins<value_t<E>> const rule{padded.data(), edges.front(), edges.back(), static_cast<std::int32_t>(bins), step};
-  return count_bins("histogram", borrow_node(expression), rule, bins);
+  return count_bins(where, e, rule, bins);
 }
 
 /// The counts of integers below a number of bins that a few of them suggest; empty where some of them aren't below it,
@@ -248,11 +283,11 @@ requires(std::is_integral_v<value_t<E>> &&
          !std::is_same_v<value_t<E>, bool>) array<index> bincount(E const& expression, index at_least = 0) {
   using V = value_t<E>;
   auto const& e = borrow_node(expression);
-  device const where = require_one_cpu("bincount", e);
+  device const where = require_one_device(e);
   index bins = at_least;
   if (e.size() > 0) {
-    array<index> counts = try_bincount(where, e, at_least);
-    if (counts.has_storage()) return counts;
+    if (where.is_cpu())
+      if (array<index> counts = try_bincount(where, e, at_least); counts.has_storage()) return counts;
     auto const [low, high] = evaluate(min(e), max(e));
     V const least = low, most = high;
     if (std::is_signed_v<V> && least < V(0))
@@ -265,7 +300,12 @@ requires(std::is_integral_v<value_t<E>> &&
   }
   if (bins == 0) return array<index>(where, shape<1>(0));
   require_bins("bincount", bins);
-  return count_bins("bincount", e, own_bins<V>{static_cast<typename own_bins<V>::number>(bins)}, bins);
+  if (where.is_gpu()) {
+#if LOCKSTEP_CUDA
+    return count_bins_on_gpu(where, e, cuda::own_rule<V>{static_cast<std::int32_t>(bins)});
+#endif
+  }
+  return count_bins(where, e, own_bins<V>{static_cast<typename own_bins<V>::number>(bins)}, bins);
 }
 
 }  // namespace LOCKSTEP_COMPILER

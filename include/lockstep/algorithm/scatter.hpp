@@ -3,6 +3,11 @@
 
 #include "../backend/cpu/scatter.hpp"
 #include "gather.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/scatter.cuh"
+#else
+#include "../backend/no_cuda.hpp"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -22,7 +27,7 @@ struct place_combiner {
   static constexpr bool is_distinct = false;
   Op op;
   template <class T, class V>
-  void operator()(T& place, V const& value) const {
+  LOCKSTEP_INLINE void operator()(T& place, V const& value) const {
     place = static_cast<T>(op(place, static_cast<T>(value)));
   }
 };
@@ -32,7 +37,7 @@ struct place_combiner<Op> {
   static constexpr bool is_distinct = Op::is_distinct;
   Op op;
   template <class T, class V>
-  void operator()(T& place, V const& value) const {
+  LOCKSTEP_INLINE void operator()(T& place, V const& value) const {
     place = static_cast<T>(value);
   }
 };
@@ -46,7 +51,6 @@ void scatter_into(device const& where, view<T, 1> const& target, I const& indice
                                " and values of the shape ", to_string(e.shape()), ", expected one shape"}));
   require_device(at, where);
   require_device(e, where);
-  require_cpu("scatter", where);
   if (at.size() == 0) return;
   bool const reads_target = overlap_of(at, target) != overlap::none || overlap_of(e, target) != overlap::none;
   if (reads_target) {  // what is read may not be what is written: it is computed first
@@ -57,14 +61,16 @@ void scatter_into(device const& where, view<T, 1> const& target, I const& indice
   lowering context{where, {}};
   auto const index_evaluator = at.lower(context, at.shape());
   auto const value_evaluator = e.lower(context, e.shape());
+  index const extent = target.extents[0];
+  using combiner = place_combiner<Op>;
+  if (where.is_gpu())
+    return cuda::scatter<T, Op>(where, target.data, extent, e.shape(), value_evaluator, index_evaluator, combiner{op});
   cpu::reader const places(index_evaluator, at.shape());
   cpu::reader const from(value_evaluator, e.shape());
-  index const extent = target.extents[0];
   index bad;
   if (cpu::find_bad_index(where, places, static_cast<index>(at.size()), extent, bad))
     throw error(text_of(
         {"scatter: found the index ", bad, ", expected indices from 0 to ", extent - 1, "; nothing was written"}));
-  using combiner = place_combiner<Op>;
   cpu::scatter(where, target.data, extent, e.shape(), from, places, combiner{op}, combiner::is_distinct);
 }
 
@@ -72,7 +78,8 @@ void scatter_into(device const& where, view<T, 1> const& target, I const& indice
 /// maximum{}: combined in the order of i, so that also floating results are those of a serial loop, bit for bit, on any
 /// number of threads. Without an operator the last value for a place remains; `distinct{}` promises that no index comes
 /// twice. The target has one axis; indices and values have one shape. Throws shape_error when they don't, error for an
-/// index outside of the target, both before anything is written.
+/// index outside of the target, both before anything is written; on a GPU values for such an index are left out, since
+/// nothing waits for the device.
 template <class T, expression I, expression E, class Op = last>
 requires(std::is_integral_v<value_t<I>>) void scatter(array<T, 1>& target, I const& indices, E const& values,
                                                       Op op = {}) {

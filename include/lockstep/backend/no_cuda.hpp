@@ -61,6 +61,11 @@ index compare_runs(device const& where, Arguments const&...) {
   throw_needs_cuda(where);
 }
 
+template <class T, class Op, class... Arguments>
+void scatter(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+
 }  // namespace cuda
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep
