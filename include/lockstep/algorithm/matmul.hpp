@@ -4,6 +4,9 @@
 
 #include "../backend/cpu/matmul.hpp"
 #include "reduce.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/matmul.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -138,10 +141,15 @@ struct [[nodiscard]] matmul_node
   /// done, where the product cannot be computed in that memory.
   template <node E>
   bool write_then(lowering& context, E const& whole, view<value, Rank> const& target) const {
-    if (!context.where.is_cpu() || !(target.extents == extents) || !takes(target)) return false;
+    if (!(target.extents == extents) || !takes(target)) return false;
     context.produced = this;
     context.product_data = target.data;
     context.product_strides = target.strides.extents;
+    if (context.where.is_gpu()) {  // what follows is a pass of its own, in place
+      run_on_gpu(context, target);
+      store_node(context, whole, target, false);
+      return true;
+    }
     auto const evaluator = whole.lower(context, target.extents);
     cpu::reader<std::remove_const_t<decltype(evaluator)>, Rank> const values(evaluator, target.extents);
     run(context, target, [&](index number, index i, index i_end, index j, index j_end) {
@@ -216,19 +224,43 @@ struct [[nodiscard]] matmul_node
     return found;
   }
 
+  template <class MatrixA, class MatrixB>
+  auto matrices_at(MatrixA const& a, MatrixB const& b, view<value, Rank> const& target, index number) const {
+    auto const c = batch_coordinates(number);
+    cpu::strided_matrix<value> out{target.data + offset(c, target.strides), target.strides[batch_axes], 1};
+    return cpu::product<value>{
+        extents[batch_axes], Vector ? 1 : extents[Rank - 1], depth, matrix_at(a, c), matrix_at(b, c), out};
+  }
+
+  /// Stacks of one axis are one call; of several, one for each place along the axes before the last.
+  void run_on_gpu([[maybe_unused]] lowering& context, [[maybe_unused]] view<value, Rank> const& target) const {
+#if LOCKSTEP_CUDA
+    auto const a = operand_in_memory<value>(context, operand.a);
+    auto const b = operand_in_memory<value>(context, operand.b);
+    index stacks = 1, count = 1;
+    for (std::size_t k = 0; k + 1 < batch_axes; ++k) stacks *= extents[k];
+    if constexpr (batch_axes > 0) count = extents[batch_axes - 1];
+    if (target.size() == 0) return;
+    for (index i = 0; i < stacks; ++i) {
+      auto const first = matrices_at(a, b, target, i * count),
+                 next = matrices_at(a, b, target, i * count + (count > 1));
+      cuda::multiply<value>(context.where, cuda::product_stack<cpu::product<value>>{
+                                               first, count, next.a.data - first.a.data, next.b.data - first.b.data,
+                                               next.c.data - first.c.data});
+    }
+#else
+    throw_needs_cuda(context.where);
+#endif
+  }
+
   template <class Finish>
   void run(lowering& context, view<value, Rank> const& target, Finish const& finish) const {
-    require_cpu(Vector ? "matvec" : "matmul", context.where);
+    if (context.where.is_gpu()) return run_on_gpu(context, target);
     auto const a = operand_in_memory<value>(context, operand.a);
     auto const b = operand_in_memory<value>(context, operand.b);
     index batch = 1;
     for (std::size_t k = 0; k < batch_axes; ++k) batch *= extents[k];
-    auto const product_at = [&](index number) {
-      auto const c = batch_coordinates(number);
-      cpu::strided_matrix<value> out{target.data + offset(c, target.strides), target.strides[batch_axes], 1};
-      return cpu::product<value>{
-          extents[batch_axes], Vector ? 1 : extents[Rank - 1], depth, matrix_at(a, c), matrix_at(b, c), out};
-    };
+    auto const product_at = [&](index number) { return matrices_at(a, b, target, number); };
     cpu::multiplication<value>(context.where, batch, product_at(0), product_at, finish).run();
   }
 };
@@ -245,7 +277,7 @@ auto make_product(A&& a, B&& b) {
 /// which the sum and the maximum are applied to each tile of the product while it is in the cache. Matrices of float
 /// and double that lie in memory with unit stride along their rows or columns are read where they lie by the BLAS,
 /// others are evaluated first. Products of integers are summed to 64 bits. The same bits on any number of threads. Sets
-/// OpenBLAS to one thread. Throws shape_error when the shapes do not fit. Runs on CPU devices.
+/// OpenBLAS to one thread. Throws shape_error when the shapes do not fit.
 template <expression A, expression B>
 auto matmul(A&& a, B&& b) {
   static_assert(rank_v<A> >= 2 && rank_v<B> >= 2,
