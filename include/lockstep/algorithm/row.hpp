@@ -5,6 +5,9 @@
 #include "../backend/cpu/row.hpp"
 #include "reduce.hpp"
 #include "row_functions.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/row.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -38,14 +41,20 @@ struct [[nodiscard]] row_node : node_base<row_node<Rule, E>, typename Rule::valu
   }
 
   void write(lowering& context, view<value, Rank> const& target) const {
-    require_cpu(title, context.where);
     if (!(target.strides == row_major_strides(target.extents))) return store_node(context, *this, target, false);
     if (operand.size() == 0) return;
     bool const past_caches = overlap_of(operand, target) == overlap::none;
     with_lowered(
         context,
         [&](auto const& space, auto const& evaluator) {
-          cpu::map_rows(context.where, rule, operand.shape(), along, space, evaluator, target.data, past_caches);
+          if (context.where.is_cpu())
+            return cpu::map_rows(context.where, rule, operand.shape(), along, space, evaluator, target.data,
+                                 past_caches);
+#if LOCKSTEP_CUDA
+          cuda::map_rows(context.where, rule, axis_split(operand.shape(), along), space, evaluator, target.data);
+#else
+          throw_needs_cuda(context.where);
+#endif
         },
         operand);
   }
@@ -86,9 +95,10 @@ inline constexpr std::size_t last_axis = rank_v<E> == 0 ? 0 : rank_v<E> - 1;
 ///     map_rows(e, axis(1), [](float x, float peak) { return x / peak; }, fold(maximum{}))
 ///
 /// A row is evaluated once into the cache, then folded, mapped and written (rows of more than 65536 elements are
-/// evaluated once per step). Elements keep their type, results and f's values have the types that the functions return.
-/// The order of combination depends on the shape alone: the same bits on any number of threads. A lazy expression of
-/// the same shape. Throws shape_error when there is no such axis. Runs on CPU devices.
+/// evaluated once per step; on a GPU those of more than 4096 and those along another axis than the last). Elements keep
+/// their type, results and f's values have the types that the functions return. The order of combination depends on the
+/// shape alone: the same bits on any number of threads. A lazy expression of the same shape. Throws shape_error when
+/// there is no such axis.
 template <expression E, class F, class... Folds>
 auto map_rows(E&& e, axis along, F f, Folds... folds) {
   return make_rows(std::forward<E>(e), along, "map_rows", callable(std::move(f)), std::move(folds)...);

@@ -12,7 +12,7 @@ inline namespace LOCKSTEP_COMPILER {
 
 /// f(x, results...), or f(x) where the function takes the element alone.
 template <class F, class X, class... Results>
-[[gnu::always_inline]] inline decltype(auto) call_on_row(F const& f, X const& x, Results const&... results) {
+LOCKSTEP_INLINE decltype(auto) call_on_row(F const& f, X const& x, Results const&... results) {
   if constexpr (std::is_invocable_v<F const&, X const&, Results const&...>)
     return f(x, results...);
   else
@@ -75,7 +75,7 @@ struct row_rule {
 
   /// f or a step's value of an element and its first `Known` results.
   template <std::size_t Known, class G>
-  [[gnu::always_inline]] static auto apply(G const& g, X const& x, results const& r) {
+  LOCKSTEP_INLINE static auto apply(G const& g, X const& x, results const& r) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) { return call_on_row(g, x, std::get<I>(r)...); }
     (std::make_index_sequence<Known>{});
   }
