@@ -104,6 +104,32 @@ TEST_CASE("places and values beside keys") {
   CHECK(values.to_host() == expected);
 }
 
+TEST_CASE("the first values, and one in the middle") {
+  check_same([](device const& dev, std::size_t n) {
+    auto const best = lockstep::top_k(numbers<float>(dev, n) / 3.0f, static_cast<index>(n / 2));
+    auto all = best.values.to_host();
+    for (index place : best.indices.to_host()) all.push_back(static_cast<float>(place));
+    return all;
+  });
+  check_same([](device const& dev, std::size_t n) {
+    array<float, 2> const x(dev, {3, n + 1}, random_values<float>(3 * (n + 1), 8, 0, 50));
+    std::vector<float> all;
+    for (std::size_t along : {0, 1}) {
+      auto const best = lockstep::bottom_k(x, 1, axis(along));
+      for (float v : best.values.to_host()) all.push_back(v);
+      for (index place : best.indices.to_host()) all.push_back(static_cast<float>(place));
+    }
+    return all;
+  });
+  check_same([](device const& dev, std::size_t n) {
+    array<float> const x = numbers<float>(dev, n + 1);
+    return std::vector<float>{lockstep::nth_element(x, static_cast<index>(n / 3)).to_host()[0], lockstep::median(x),
+                              lockstep::quantile(x, 0.3)};
+  });
+  float const nan = std::nanf("");
+  CHECK(std::isnan(lockstep::median(array<float>(device::gpu(0), std::vector{1.0f, nan, 3.0f}))));
+}
+
 TEST_CASE("an order that only CPUs can run") {
   array<int> x = lockstep::arange<int>(device::gpu(0), 10), y = lockstep::arange<int>(device::cpu(), 10);
   auto const down = lockstep::host_only([](int a, int b) { return a > b; });

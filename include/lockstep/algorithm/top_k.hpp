@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../backend/cpu/top_k.hpp"
+#include "gather.hpp"
 #include "sort.hpp"
 
 namespace lockstep {
@@ -25,10 +26,13 @@ template <class Order, expression E>
 ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
   static_assert(rank_v<E> == 1, "several axes need to know along which: top_k(e, k, axis(a))");
   using T = value_t<E>;
-  device const where = require_one_cpu(name, operand);
+  device const where = require_one_device(operand);
   auto const& e = borrow_node(operand);
-  require_device(e, where);
   if (k < 0 || k > e.shape()[0]) throw_bad_k(name, k, e.shape()[0]);
+  if (where.is_gpu()) {  // nothing of it makes the host wait
+    array<index, 1> const places = argsort(operand, Order{}), first = places.slice(0, k);
+    return {gather(operand, first), first};
+  }
   ranked<T, 1> result{array<T, 1>(where, shape<1>(k)), array<index, 1>(where, shape<1>(k))};
   lowering context{where, {}};
   auto const evaluator = e.lower(context, e.shape());
@@ -38,12 +42,17 @@ ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
 template <class Order, expression E>
 ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index k, axis along) {
   using T = value_t<E>;
-  device const where = require_one_cpu(name, operand);
+  device const where = require_one_device(operand);
   if (along.number >= rank_v<E>) throw_no_axis(name, along.number, to_string(borrow_node(operand).shape()));
   auto extents = borrow_node(operand).shape();
   if (k < 0 || k > extents[along.number]) throw_bad_k(name, k, extents[along.number]);
-  dense_values const values(where, operand);
   extents[along.number] = k;
+  if (where.is_gpu()) {
+    array<value_t<E>, rank_v<E>> const values = sorted(operand, along, Order{});
+    array<index, rank_v<E>> const places = argsort(operand, along, Order{});
+    return {values.slice(shape<rank_v<E>>(), extents), places.slice(shape<rank_v<E>>(), extents)};
+  }
+  dense_values const values(where, operand);
   ranked<T, rank_v<E>> result{array<T, rank_v<E>>(where, extents), array<index, rank_v<E>>(where, extents)};
   if (extents.size() == 0) return result;
   cpu::line_layout const lines(values.shape(), along.number), to(extents, along.number);
@@ -62,7 +71,8 @@ ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index 
 
 /// The k largest values, from the largest down, and their places; of equal values the one at the smaller place comes
 /// first, and NaNs last of all. Along an axis: of each line. Throws error when k is more than there are, shape_error
-/// when there is no such axis. Reads the expression once, without storing it when it has one axis.
+/// when there is no such axis. Reads the expression once, without storing it when it has one axis; on a GPU it is
+/// sorted.
 template <expression E, std::same_as<axis>... Axis>
 requires(sizeof...(Axis) <= 1) auto top_k(E const& e, index k, Axis... along) {
   return first_k<greater>("top_k", e, k, along...);
@@ -78,11 +88,17 @@ requires(sizeof...(Axis) <= 1) auto bottom_k(E const& e, index k, Axis... along)
 template <expression E>
 requires std::is_arithmetic_v<value_t<E>> array < value_t<E>,
 0 > nth_element(E const& e, index n) {
-  device const where = require_one_cpu("nth_element", e);
+  device const where = require_one_device(e);
   auto const size = static_cast<index>(borrow_node(e).shape().size());
   if (n < 0 || n >= size)
     throw error(text_of({"nth_element: found n = ", n, ", expected one from 0 to less than ", size}));
   auto values = evaluate_to_array<value_t<E>>(where, borrow_node(e));
+  if (where.is_gpu()) {
+    array<value_t<E>, 0> found(where, shape<0>());
+    cuda::sort_values(where, values.data(), size, less{});
+    where.state().copy(found.data(), values.data() + n, sizeof(value_t<E>));
+    return found;
+  }
   value_t<E> const found = cpu::select_two(values.data(), size, n).first;
   return array<value_t<E>, 0>(where, shape<0>(), std::span<value_t<E> const>(&found, 1));
 }
@@ -91,13 +107,27 @@ requires std::is_arithmetic_v<value_t<E>> array < value_t<E>,
 template <class T>
 using quantile_type = std::conditional_t<std::is_same_v<T, float>, float, double>;
 
+/// values_around for values that lie on a GPU, which are sorted.
+template <class R, class T>
+std::pair<R, R> values_around_on_gpu(device const& where, T* values, index n, index place) {
+  cuda::sort_values(where, values, n, less{});
+  T around[2], last;
+  index const next = std::min(place + 1, n - 1);
+  where.state().copy_to_host(&around[0], values + place, sizeof(T));
+  where.state().copy_to_host(&around[1], values + next, sizeof(T));
+  where.state().copy_to_host(&last, values + (n - 1), sizeof(T));
+  if (last != last) around[0] = around[1] = last;  // NaNs come last
+  return {static_cast<R>(around[0]), static_cast<R>(around[1])};
+}
+
 /// The values at places floor(place) and the next, NaN and NaN when one is NaN.
 template <expression E>
-auto values_around(char const* name, E const& e, index place) {
+auto values_around(E const& e, index place) {
   using R = quantile_type<value_t<E>>;
-  device const where = require_one_cpu(name, e);
+  device const where = require_one_device(e);
   auto values = evaluate_to_array<value_t<E>>(where, borrow_node(e));
   auto const n = static_cast<index>(values.size());
+  if (where.is_gpu()) return values_around_on_gpu<R>(where, values.data(), n, place);
   if constexpr (std::is_floating_point_v<value_t<E>>) {
     std::atomic<bool> any_nan{false};
     cpu::parallel_ranges(where, n, 4096, cpu::serial_below, [&](index begin, index end) {
@@ -119,7 +149,7 @@ requires std::is_arithmetic_v<value_t<E>>
 auto median(E const& e) -> quantile_type<value_t<E>> {
   auto const n = static_cast<index>(borrow_node(e).shape().size());
   if (n == 0) throw_no_values("median");
-  auto const [low, high] = values_around("median", e, (n - 1) / 2);
+  auto const [low, high] = values_around(e, (n - 1) / 2);
   using R = quantile_type<value_t<E>>;
   return n % 2 ? low : low == high ? low : low * R(0.5) + high * R(0.5);
 }
@@ -134,7 +164,7 @@ auto quantile(E const& e, double q) -> quantile_type<value_t<E>> {
   if (!(q >= 0 && q <= 1)) throw error("quantile: found q outside [0, 1] or NaN, expected a part of one");
   double const place = q * static_cast<double>(n - 1);
   index const whole = std::min(n - 1, static_cast<index>(place));
-  auto const [low, high] = values_around("quantile", e, whole);
+  auto const [low, high] = values_around(e, whole);
   using R = quantile_type<value_t<E>>;
   R const part = static_cast<R>(place - static_cast<double>(whole));
   return low == high || part == 0 ? low : low + (high - low) * part;
