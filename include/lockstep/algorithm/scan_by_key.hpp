@@ -43,6 +43,8 @@ struct [[nodiscard]] keyed_scan : scan_result<keyed_scan<T, Op, Equal, K, E>, T,
   void scan_into(lowering& context, view<T, 1> const& target) const {
     auto const key = keys.lower(context, target.extents);
     auto const evaluator = operand.lower(context, target.extents);
+    if (context.where.is_gpu())
+      return cuda::scan_by_key<value_t<K>, value_t<E>>(context, rule, equal, key, evaluator, target);
     cpu::key_heads<value_t<K>, Equal, std::remove_const_t<decltype(key)>> const heads(key, target.extents, equal);
     cpu::scan_from_heads(context.where, rule, heads, evaluator, target, overlap_of(*this, target) == overlap::none);
   }
@@ -79,6 +81,9 @@ struct [[nodiscard]] segmented_scan : scan_result<segmented_scan<T, Op, O, E>, T
     array<index> const bounds = evaluate_to_array<index>(context.where, offsets);
     index const* const at = bounds.data();
     index const segments = offsets.shape()[0] - 1, total = operand.shape()[0];
+    if (context.where.is_gpu())
+      return cuda::scan_segments<value_t<E>>(context, rule, at, segments, operand.lower(context, target.extents),
+                                             target);
     auto const found = cpu::survey_offsets(context.where, at, segments, total);
     if (found.fault != cpu::offset_fault::none)
       throw_bad_offsets(title(), found.fault == cpu::offset_fault::outside, found.at, at[found.at], at[found.at + 1],
@@ -125,7 +130,7 @@ auto exclusive_scan_by_key(K&& keys, E&& values, T initial = {}, Op op = {}, Equ
 }
 
 /// Every segment scanned on its own. The segments cover the expression: offsets that ascend from 0 to its size,
-/// otherwise error when it is evaluated; empty ones hold nothing.
+/// otherwise error when it is evaluated; empty ones hold nothing. A GPU does not check offsets.
 template <expression E, class O, class Op = plus>
 auto inclusive_scan(E&& e, segment_bounds<O> const& along, Op op = {}) {
   return make_segmented_scan(std::forward<E>(e), inclusive_rule<scan_t<value_t<E>>>(op), along);

@@ -35,6 +35,9 @@ struct [[nodiscard]] axis_scan : scan_result<axis_scan<T, Op, E>, T, rank_v<E>> 
     append_text(text, {", axis ", along, ")"});
   }
   void scan_into(lowering& context, view<T, Rank> const& target) const {
+    if (context.where.is_gpu())
+      return cuda::scan_lines(context, rule, operand.lower(context, target.extents), target.extents,
+                              axis_split(target.extents, along), target.data);
     bool const past_caches = overlap_of(operand, target) == overlap::none;
     if (along + 1 == Rank)
       return cpu::scan_rows(context.where, rule, operand.lower(context, target.extents), target.extents, target.data,

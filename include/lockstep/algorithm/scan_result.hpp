@@ -3,6 +3,9 @@
 #pragma once
 
 #include "scan.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/scan_parts.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -11,7 +14,6 @@ inline namespace LOCKSTEP_COMPILER {
 template <class Derived, class T, std::size_t Rank>
 struct [[nodiscard]] scan_result : node_base<Derived, T, Rank> {
   void write(lowering& context, view<T, Rank> const& target) const {
-    require_cpu(self().title(), context.where);
     if (!(target.strides == row_major_strides(target.extents))) return store_node(context, self(), target, false);
     self().scan_into(context, target);
   }

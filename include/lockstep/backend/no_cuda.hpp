@@ -3,6 +3,7 @@
 
 #include "../core/text.hpp"
 #include "../device/device.hpp"
+#include "../expression/node.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -61,6 +62,22 @@ index compare_runs(device const& where, Arguments const&...) {
   throw_needs_cuda(where);
 }
 
+template <class... Arguments>
+void scan_backward(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
+template <class... Arguments>
+void scan_lines(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
+template <class K, class V, class... Arguments>
+void scan_by_key(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
+template <class V, class... Arguments>
+void scan_segments(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
 template <class T, class Op, class... Arguments>
 void scatter(device const& where, Arguments const&...) {
   throw_needs_cuda(where);

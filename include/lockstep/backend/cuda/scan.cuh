@@ -130,28 +130,36 @@ __device__ __forceinline__ scan_values<T> scan_warp(Evaluator const& evaluator, 
   return all;
 }
 
+/// Where results of a scan go: element after element of memory.
+template <class T>
+struct scan_target {
+  T* data;
+  __device__ void operator()(index i, T const& value) const { data[i] = value; }
+};
+
 /// Writes a warp's part of a tile behind what lies before it.
-template <class T, class Op>
+template <class T, class Op, class Target>
 __device__ __forceinline__ void write_warp(scan_values<T> const& all, prefix<T> const& before,
-                                           scan_rule<T, Op> const& rule, T* to, index first, index total, int lane) {
+                                           scan_rule<T, Op> const& rule, Target const& to, index first, index total,
+                                           int lane) {
   T left = before.value;  // of the element before the row, for exclusive scans
 #pragma unroll
   for (int row = 0; row < scan_items<T>; ++row) {
     index const i = first + row * warp_lanes + lane;
     T const here = after(before, all.items[row], rule.op);
     if (rule.inclusive) {
-      if (i < total) to[i] = here;
+      if (i < total) to(i, here);
     } else {
       T const neighbor = shuffle_up(here, 1);
-      if (i < total) to[i] = lane == 0 ? left : neighbor;
+      if (i < total) to(i, lane == 0 ? left : neighbor);
       left = shuffle_from(here, warp_lanes - 1);
     }
   }
 }
 
-template <class T, class Op, class Evaluator>
+template <class T, class Op, class Evaluator, class Target>
 __global__ void __launch_bounds__(block_threads)
-    scan_kernel(Evaluator evaluator, scan_rule<T, Op> rule, T* to, index total, scan_state<T> state) {
+    scan_kernel(Evaluator evaluator, scan_rule<T, Op> rule, Target to, index total, scan_state<T> state) {
   __shared__ index shared_tile;
   __shared__ alignas(T) unsigned char raw_totals[scan_warps * sizeof(T)];
   __shared__ alignas(prefix<T>) unsigned char raw_before[sizeof(prefix<T>)];
@@ -195,18 +203,23 @@ scan_state<T> make_scan_state(lowering& context, index tiles) {
   return {part(0), part(tiles), part(tiles + groups), reinterpret_cast<unsigned long long*>(flags)};
 }
 
-/// Scans the values of an evaluator of one axis, at least one, into dense memory, which may be what it reads element by
-/// element. Reads and writes memory once.
-template <class T, class Op, class Evaluator>
-void scan(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target) {
-  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator>) {
+/// Scans `total` values of an evaluator of one axis, at least one, and hands every result to `to`.
+template <class T, class Op, class Evaluator, class Target>
+void scan_to(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, index total,
+             Target const& to) {
+  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator> || holds_host_function<Target>) {
     throw_host_only(context.where);
   } else {
-    index const total = target.extents[0];
     index const tiles = ceil_div(total, index{block_threads} * scan_items<T>);
-    launch(context.where, "scanning", scan_kernel<T, Op, Evaluator>, tiles, block_threads, evaluator, rule, target.data,
+    launch(context.where, "scanning", scan_kernel<T, Op, Evaluator, Target>, tiles, block_threads, evaluator, rule, to,
            total, make_scan_state<T>(context, tiles));
   }
+}
+
+/// Scans into dense memory, which may be what is read element by element. Reads and writes memory once.
+template <class T, class Op, class Evaluator>
+void scan(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target) {
+  scan_to(context, rule, evaluator, target.extents[0], scan_target<T>{target.data});
 }
 
 }  // namespace cuda

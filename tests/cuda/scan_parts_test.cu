@@ -1,0 +1,102 @@
+// Scans by key and by segment, backward and along axes, on a GPU against the same on a CPU device.
+#include <doctest/doctest.h>
+
+#include <lockstep/lockstep.hpp>
+
+#include "support/values.hpp"
+
+namespace scan_parts_tests {
+
+using lockstep::array, lockstep::axis, lockstep::backward, lockstep::device, lockstep::index, lockstep::shape;
+using lockstep::test::difference, lockstep::test::random_values;
+
+std::size_t const lengths[] = {1, 31, 257, 4095, 4097, 30001};
+
+/// f(device, n) on both devices.
+template <class F>
+void check_same(F&& f) {
+  for (std::size_t n : lengths) {
+    INFO("n ", n);
+    CHECK(difference(f(device::gpu(0), n).to_host(), f(device::cpu(1), n).to_host()) == "");
+  }
+}
+template <class T>
+array<T> numbers(device const& dev, std::size_t n, std::int64_t below = 100) {
+  return array<T>(dev, random_values<T>(n, n + 1, 0, below));
+}
+
+/// A linear function: composing them is associative, and their order matters.
+struct line {
+  std::uint32_t factor, offset;
+  friend bool operator==(line const& a, line const& b) { return a.factor == b.factor && a.offset == b.offset; }
+};
+struct compose {
+  LOCKSTEP_INLINE line operator()(line const& a, line const& b) const {
+    return {a.factor * b.factor, a.offset * b.factor + b.offset};
+  }
+};
+struct make_line {
+  LOCKSTEP_INLINE line operator()(int v) const {
+    return {static_cast<std::uint32_t>(v), static_cast<std::uint32_t>(v * 7)};
+  }
+};
+struct value_at_one {
+  LOCKSTEP_INLINE std::uint32_t operator()(line const& l) const { return l.factor + l.offset; }
+};
+struct same_ten {
+  LOCKSTEP_INLINE bool operator()(int a, int b) const { return a / 10 == b / 10; }
+};
+
+TEST_CASE("by key") {
+  check_same([](device const& dev, std::size_t n) {
+    return inclusive_scan_by_key(numbers<int>(dev, n, 2), numbers<int>(dev, n) * 3);
+  });
+  check_same([](device const& dev, std::size_t n) {
+    return exclusive_scan_by_key(numbers<int>(dev, n), numbers<std::int64_t>(dev, n), 5, lockstep::maximum{},
+                                 same_ten{});
+  });
+  check_same([](device const& dev, std::size_t n) {
+    array<double> x = numbers<double>(dev, n);
+    x = exclusive_scan_by_key(numbers<int>(dev, n, 2), x, 2.0);
+    return x;
+  });
+}
+
+TEST_CASE("by segment, empty ones too") {
+  check_same([](device const& dev, std::size_t n) {
+    auto const end = static_cast<index>(n);
+    array<index> const offsets(dev, std::vector<index>{0, 0, end / 3, end / 3, end / 2, end, end});
+    array<int> sums = inclusive_scan(numbers<int>(dev, n), segments(offsets));
+    return sums + exclusive_scan(numbers<int>(dev, n), segments(offsets), 7, lockstep::maximum{}) * 1000;
+  });
+}
+
+TEST_CASE("backward") {
+  check_same([](device const& dev, std::size_t n) {
+    return lockstep::cast<double>(inclusive_scan(numbers<int>(dev, n), backward{}));
+  });
+  check_same([](device const& dev, std::size_t n) {
+    array<line> y = lockstep::map(make_line{}, numbers<int>(dev, n));
+    y = exclusive_scan(y, backward{}, line{3, 4}, compose{});
+    return lockstep::map(value_at_one{}, y);
+  });
+}
+
+TEST_CASE("along every axis") {
+  for (shape<3> const& extents :
+       {shape<3>(3, 5, 7), shape<3>(1, 300, 40), shape<3>(130, 9, 33), shape<3>(2, 3, 9000), shape<3>(70, 300, 60)})
+    for (std::size_t along : {0, 1, 2}) {
+      INFO("shape ", lockstep::to_string(extents), " axis ", along);
+      auto const scanned = [&](device const& dev) {
+        array<int, 3> x(dev, extents, random_values<int>(extents.size(), 4));
+        array<line, 3> lines = inclusive_scan(lockstep::map(make_line{}, x), axis(along), compose{});
+        x = exclusive_scan(x, axis(along), 9) * 2;
+        auto all = x.to_host();
+        for (line const& l : lines.to_host()) all.push_back(static_cast<int>(l.offset % 1000));
+        return all;
+      };
+      CHECK(difference(scanned(device::gpu(0)), scanned(device::cpu(1))) == "");
+    }
+}
+
+}  // namespace scan_parts_tests
