@@ -31,9 +31,9 @@ struct [[nodiscard]] backward_scan : scan_result<backward_scan<T, Op, E>, T, 1> 
     append_text(text, {", backward)"});
   }
   void scan_into(lowering& context, view<T, 1> const& target) const {
-    if (context.where.is_gpu())
-      return cuda::scan_backward(context, rule, operand.lower(context, target.extents), target);
-    cpu::scan_backward(context.where, rule, operand.lower(context, target.extents), target);
+    auto const evaluator = operand.lower(context, target.extents);
+    if (context.where.is_gpu()) return cuda::scan_backward(context, rule, evaluator, target);
+    cpu::scan_backward(context.where, rule, evaluator, target, overlap_of(operand, target) == overlap::none);
   }
 };
 

@@ -4,10 +4,9 @@
 #pragma once
 
 #include "../../algorithm/scan_rule.hpp"
-#include "../../core/function_objects.hpp"
 #include "map.hpp"
 #include "prefix_chain.hpp"
-#include "scan_sums.hpp"
+#include "scan_registers.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -34,18 +33,8 @@ void apply_prefix(T const* local, index count, Op const& op, T const* prefix, T*
   }
 }
 
-/// The type whose sums wrap around: unsigned for integers.
-template <class T>
-struct wrapping {
-  using type = T;
-};
-template <std::integral T>
-struct wrapping<T> {
-  using type = std::make_unsigned_t<T>;
-};
-
-/// One scan while it runs.
-template <class T, class Op, class Evaluator>
+/// One scan while it runs. Backward, for operators on registers only, blocks are counted from the last element.
+template <class T, class Op, class Evaluator, bool Backward = false>
 class scanner {
  public:
   scanner(scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target, bool past_caches)
@@ -54,7 +43,8 @@ class scanner {
         target_(target.data),
         total_(target.extents[0]),
         blocks_((total_ + scan_block - 1) / scan_block),
-        past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes && is_aligned(target.data)),
+        past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes &&
+                     is_aligned(target.data + (Backward ? total_ : 0))),
         chain_(blocks_) {
     chain_.publish(0, rule.initial);
   }
@@ -64,7 +54,7 @@ class scanner {
     std::unique_ptr<T[]> space;
     try {
       if constexpr (scans_in_registers<T, Op>)
-        add_up(space);
+        scan_in_registers(space);
       else
         for (index block = chain_.claim(); block < blocks_ && combine(block, space);) block = chain_.claim();
     } catch (...) {
@@ -79,7 +69,13 @@ class scanner {
     index first, last;
     index size() const { return last - first; }
   };
-  range elements(index block) const { return {block * scan_block, std::min(total_, (block + 1) * scan_block)}; }
+  range elements(index block) const {
+    index const begin = block * scan_block, end = std::min(total_, begin + scan_block);
+    if constexpr (Backward)
+      return {total_ - end, total_ - begin};
+    else
+      return {begin, end};
+  }
   static bool is_aligned(T const* data) { return reinterpret_cast<std::uintptr_t>(data) % 64 == 0; }
   bool has_prefix(index block) const { return rule_.has_initial || block > 0; }
 
@@ -99,12 +95,13 @@ class scanner {
     return nullptr;
   }
 
-  // Sums. A block is summed before it is scanned, so that the next block's prefix is known early and nobody waits long.
-  // Where the operand lies in memory, the block to come is summed while this one is scanned, which brings it into the
+  // A block is totalled before it is scanned, so that the next block's prefix is known early and nobody waits long.
+  // Where the operand lies in memory, the block to come is totalled while this one is scanned, which brings it into the
   // L2 cache meanwhile. Integers wrap around, as partial sums may where running sums don't.
-  void add_up(std::unique_ptr<T[]>& space) {
-    using number = typename wrapping<T>::type;
-    using sums = sum_scan<number>;
+  void scan_in_registers(std::unique_ptr<T[]>& space) {
+    using number = scan_number<T, Op>;
+    using registers = register_scan<number, Op, Backward>;
+    using operation = scan_operation<Op, T>;
     T const* const memory = operand_memory();
     number sum{};
     T prefix{};
@@ -114,15 +111,15 @@ class scanner {
       auto const* values = reinterpret_cast<number const*>(memory ? memory + all.first : evaluate(all, space));
       auto* const out = reinterpret_cast<number*>(target_ + all.first);
       bool const last = block + 1 == blocks_;  // nobody asks for its sum
-      if (!summed && !last) sum = sums::total(values, all.size());
+      if (!summed && !last) sum = registers::total(values, all.size());
       if (!chain_.wait(block, prefix)) return;
-      auto const before = has_prefix(block) ? static_cast<number>(prefix) : number(0);
-      if (!last) chain_.publish(block + 1, static_cast<T>(before + sum));
+      auto const before = has_prefix(block) ? static_cast<number>(prefix) : operation::identity;
+      if (!last) chain_.publish(block + 1, static_cast<T>(operation::combine(before, sum)));
       block = chain_.claim();
       summed = memory && elements(block).size() == scan_block;
       auto const* next = summed ? reinterpret_cast<number const*>(memory + elements(block).first) : nullptr;
-      sum = rule_.inclusive ? sums::template scan<true>(values, out, all.size(), before, past_caches_, next)
-                            : sums::template scan<false>(values, out, all.size(), before, past_caches_, next);
+      sum = rule_.inclusive ? registers::template scan<true>(values, out, all.size(), before, past_caches_, next)
+                            : registers::template scan<false>(values, out, all.size(), before, past_caches_, next);
     }
   }
   T const* evaluate(range all, std::unique_ptr<T[]>& space) const {

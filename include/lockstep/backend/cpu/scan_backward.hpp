@@ -1,5 +1,6 @@
-// Scans from the last element to the first on CPU threads: blocks counted from the end are turned round where they are
-// read, scanned in the cache, and turned back where they are written.
+// Scans from the last element to the first on CPU threads, as cpu::scan does it from the first on. For operators that
+// are not applied in registers, blocks counted from the end are turned round where they are read, scanned in the cache,
+// and turned back where they are written.
 #pragma once
 
 #include "scan.hpp"
@@ -8,15 +9,6 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// An operator with its operands exchanged: what comes later in the order of the scan is the left one.
-template <class Op>
-struct exchanged {
-  Op op;
-  template <class X, class Y>
-  auto operator()(X const& x, Y const& y) const {
-    return op(y, x);
-  }
-};
 template <class Op>
 auto exchange(Op const& op) {
   if constexpr (std::is_same_v<Op, plus>)
@@ -25,19 +17,7 @@ auto exchange(Op const& op) {
     return exchanged<Op>{op};
 }
 
-/// Scans count > 0 values in place, inclusively; sums in vector registers.
-template <class T, class Op>
-void scan_block_values(T* values, index count, Op const& op) {
-  if constexpr (scans_in_registers<T, Op>) {
-    using number = typename wrapping<T>::type;
-    auto* const numbers = reinterpret_cast<number*>(values);
-    sum_scan<number>::template scan<true>(numbers, numbers, count, number(0), false, nullptr);
-  } else {
-    scan_values(values, count, op, static_cast<T const*>(nullptr));
-  }
-}
-
-/// One scan while it runs. `Op` takes what was combined before on the left.
+/// One scan with any operator while it runs. `Op` takes what was combined before on the left.
 template <class T, class Op, class Evaluator>
 class backward_scanner {
  public:
@@ -71,7 +51,7 @@ class backward_scanner {
       reader_.read(last - done - some, last - done, near.data());
       turn(near.data(), some, space + done);
     }
-    scan_block_values(space, count, rule_.op);
+    scan_values(space, count, rule_.op, static_cast<T const*>(nullptr));
     T prefix{};
     if (!chain_.wait(block, prefix)) return false;
     bool const prefixed = rule_.has_initial || block > 0;
@@ -95,13 +75,7 @@ class backward_scanner {
     LOCKSTEP_INDEPENDENT
     for (index i = 0; i < count; ++i) to[count - 1 - i] = from[i];
   }
-  T add(T const& left, T const& right) const {
-    using number = typename wrapping<T>::type;
-    if constexpr (scans_in_registers<T, Op>)
-      return static_cast<T>(static_cast<number>(left) + static_cast<number>(right));
-    else
-      return static_cast<T>(rule_.op(left, right));
-  }
+  T add(T const& left, T const& right) const { return static_cast<T>(rule_.op(left, right)); }
 
   scan_rule<T, Op> const& rule_;
   reader<Evaluator, 1> reader_;
@@ -113,11 +87,15 @@ class backward_scanner {
 /// Scans the values of an evaluator of one axis, at least one, from the last on into dense memory.
 template <class T, class Op, class Evaluator>
 void scan_backward(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator,
-                   view<T, 1> const& target) {
+                   view<T, 1> const& target, bool past_caches) {
   auto const op = exchange(rule.op);
-  scan_rule<T, std::remove_const_t<decltype(op)>> const turned{op, rule.inclusive, rule.has_initial, rule.initial};
-  backward_scanner<T, std::remove_const_t<decltype(op)>, Evaluator> running(turned, evaluator, target);
-  run_sharing(where, target.extents[0], [&] { running.work(); });
+  using exchanged_op = std::remove_const_t<decltype(op)>;
+  scan_rule<T, exchanged_op> const turned{op, rule.inclusive, rule.has_initial, rule.initial};
+  auto const run = [&](auto&& running) { run_sharing(where, target.extents[0], [&] { running.work(); }); };
+  if constexpr (scans_in_registers<T, exchanged_op>)
+    run(scanner<T, exchanged_op, Evaluator, true>(turned, evaluator, target, past_caches));
+  else
+    run(backward_scanner<T, exchanged_op, Evaluator>(turned, evaluator, target));
 }
 
 }  // namespace cpu

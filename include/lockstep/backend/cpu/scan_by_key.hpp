@@ -3,16 +3,16 @@
 // before. The order of combination is fixed by blocks counted from the first element.
 #pragma once
 
-#include "keyed_sums.hpp"
 #include "scan.hpp"
+#include "scan_by_key_registers.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// The type that values of T are scanned as: unsigned for integers whose sums are kept in registers.
-template <class T>
-using number_of = typename wrapping<std::conditional_t<std::is_same_v<T, bool>, index, T>>::type;
+/// The type that values of T are scanned as where that is in registers.
+template <class T, class Op>
+using number_of = scan_number<std::conditional_t<std::is_same_v<T, bool>, index, T>, Op>;
 
 /// Heads are the first element and those whose key differs from the one before.
 template <class Key, class Equal, class Evaluator>
@@ -64,14 +64,15 @@ class segment_heads {
 /// How the elements of a block are combined, one piece after the other.
 template <class T, class Op, bool InRegisters = scans_in_registers<T, Op>>
 struct keyed_run {
-  using mark = typename keyed_sum_scan<T>::mark;
-  T running{};
+  using registers = keyed_register_scan<T, Op>;
+  using mark = typename registers::mark;
+  T running = registers::identity;
 
   void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out) {
     if (rule.inclusive)
-      running = keyed_sum_scan<T>::template scan<true>(in, marks, out, count, running, T{});
+      running = registers::template scan<true>(in, marks, out, count, running, T{});
     else
-      running = keyed_sum_scan<T>::template scan<false>(in, marks, out, count, running, rule.initial);
+      running = registers::template scan<false>(in, marks, out, count, running, rule.initial);
   }
   static void prepend(scan_rule<T, Op> const& rule, T const& prefix, T* values, index count) {
     apply_prefix(values, count, rule.op, &prefix, values);
@@ -182,7 +183,7 @@ class keyed_scanner {
   }
 
   T const* read(index first, index count, T* buffer) const {
-    if constexpr (std::is_same_v<value, T> || (sizeof(value) == sizeof(T) && std::is_same_v<number_of<value>, T>))
+    if constexpr (std::is_same_v<value, T> || (sizeof(value) == sizeof(T) && std::is_same_v<number_of<value, Op>, T>))
       if (memory_) return reinterpret_cast<T const*>(memory_ + first);
     reader_.read(first, first + count, buffer);
     return buffer;
@@ -210,8 +211,8 @@ class keyed_scanner {
 template <class T, class Op, class Heads, class Evaluator>
 void scan_from_heads(device const& where, scan_rule<T, Op> const& rule, Heads const& heads, Evaluator const& evaluator,
                      view<T, 1> const& target, bool past_caches) {
-  if constexpr (scans_in_registers<T, Op> && !std::is_same_v<T, typename wrapping<T>::type>) {
-    using number = typename wrapping<T>::type;  // integers wrap around, as partial sums may where running sums don't
+  if constexpr (scans_in_registers<T, Op> && !std::is_same_v<T, scan_number<T, Op>>) {
+    using number = scan_number<T, Op>;  // integers wrap around, as partial sums may where running sums don't
     scan_rule<number, Op> const wrapped{rule.op, rule.inclusive, rule.has_initial, static_cast<number>(rule.initial)};
     view<number, 1> const out(reinterpret_cast<number*>(target.data), target.extents);
     scan_from_heads(where, wrapped, heads, evaluator, out, past_caches);

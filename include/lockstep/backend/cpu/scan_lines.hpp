@@ -116,18 +116,19 @@ class row_scanner {
 
   /// Sums of a row of one block, read into `space` where it is not in memory.
   void add_up(index row, T* space, bool past_caches) const {
-    using number = typename wrapping<T>::type;
+    using number = scan_number<T, Op>;
+    using registers = register_scan<number, Op>;
     T const* from = space;
     if constexpr (std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>)
       if (in_memory_) from = evaluator_.row(row_begin(row)).data;
     if (from == space) reader_.read_row(row_begin(row), 0, length_, space);
     auto const* const in = reinterpret_cast<number const*>(from);
     auto* const out = reinterpret_cast<number*>(target_ + row * length_);
-    auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : number(0);
+    auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
     if (rule_.inclusive)
-      sum_scan<number>::template scan<true>(in, out, length_, initial, past_caches, nullptr);
+      registers::template scan<true>(in, out, length_, initial, past_caches, nullptr);
     else
-      sum_scan<number>::template scan<false>(in, out, length_, initial, past_caches, nullptr);
+      registers::template scan<false>(in, out, length_, initial, past_caches, nullptr);
   }
 
   /// Rows of one block with any operator. As in cpu::scan the initial value comes in front of what the elements make.

@@ -1,0 +1,118 @@
+// Scans that begin anew at marked elements, in vector registers.
+#pragma once
+
+#include "scan_registers.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+template <class T, class Op, class Lanes = std::make_index_sequence<vector_bytes / sizeof(T)>>
+struct keyed_register_scan;
+
+/// Every step of the scan within a vector takes a lane only where no mark lies between, so that it costs the same
+/// however long the runs are.
+template <class T, class Op, std::size_t... L>
+struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, Op, false, std::index_sequence<L...>> {
+  using base = register_scan<T, Op, false, std::index_sequence<L...>>;
+  using base::width, base::part, base::two_parts, base::group, base::combine;
+  static constexpr T identity = base::operation::identity;
+  using typename base::vector;
+  /// -1 (all bits) where the scan begins anew, otherwise 0.
+  using mark = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  typedef mark bits __attribute__((vector_size(vector_bytes)));
+
+  /// out[i] = what was combined since the last mark up to in[i], after `running` where there is none; `in` may be
+  /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark.
+  template <bool Inclusive>
+  static T scan(T const* in, mark const* marks, T* out, index count, T running, T initial) {
+    vector carry = base::all_lanes(running);
+    vector const initials = base::all_lanes(Inclusive ? identity : initial);
+    index i = 0;
+    for (; i + group <= count; i += group) {
+      base::fetch_ahead_of(in + i);
+      if (!any(marks + i)) {
+        typename base::scanned const now(in + i);
+        now.template write<Inclusive, false>(out + i, carry, initials);
+        carry = combine(carry, now.sum);
+      } else {
+        for (index k = i; k < i + group; k += width)
+          carry = step<Inclusive>(in + k, marks + k, out + k, carry, initials);
+      }
+    }
+    for (; i + width <= count; i += width) carry = step<Inclusive>(in + i, marks + i, out + i, carry, initials);
+    T sum = carry[0];
+    for (; i < count; ++i) {
+      T const before = marks[i] ? identity : sum;
+      sum = combine(before, in[i]);
+      out[i] = Inclusive ? sum : combine(initial, before);
+    }
+    return sum;
+  }
+
+ private:
+  /// One vector; returns the carry for the next.
+  template <bool Inclusive>
+  [[gnu::always_inline]] static vector step(T const* in, mark const* marks, T* out, vector carry, vector initials) {
+    vector const here = base::load(reinterpret_cast<T const*>(marks));
+    vector v = base::load(in), since = here;
+    take_lanes_before(v, since);
+    vector const total = all_last(v), stop = all_last(since);
+    v = combine(unless(since, carry), v);
+    base::template store<false>(out, 0, Inclusive ? v : combine(initials, unless(here, moved_in(v, carry))));
+    return combine(unless(stop, carry), total);
+  }
+  /// Whether one of a group is marked.
+  static bool any(mark const* marks) {
+    bits found = {};
+    for (int k = 0; k < part; ++k) {
+      bits more;
+      __builtin_memcpy(&more, marks + k * width, sizeof(more));
+      found |= more;
+    }
+    mark one = 0;
+    for (int l = 0; l < width; ++l) one |= found[l];
+    return one != 0;
+  }
+  /// The same bits as another vector (memcpy: nvcc's front end refuses the cast).
+  template <class To, class From>
+  [[gnu::always_inline]] static To same_bits(From const& from) {
+    To to;
+    __builtin_memcpy(&to, &from, sizeof(to));
+    return to;
+  }
+  /// v, or what changes nothing in lanes whose bits are set in `stop`.
+  static vector unless(vector stop, vector v) {
+    bits const kept = ~same_bits<bits>(stop) & same_bits<bits>(v);
+    if constexpr (identity == T(0))
+      return same_bits<vector>(kept);
+    else
+      return same_bits<vector>(kept | (same_bits<bits>(stop) & same_bits<bits>(base::identities())));
+  }
+  static vector either(vector a, vector b) { return same_bits<vector>(same_bits<bits>(a) | same_bits<bits>(b)); }
+  static vector all_last(vector v) { return base::template pick<(int(L) * 0 + width - 1)...>(v, v); }
+  /// v moved up by one lane; the carry comes in.
+  static vector moved_in(vector v, vector carry) {
+    return base::template pick<(int(L) == 0 ? width : int(L) - 1)...>(v, carry);
+  }
+  [[gnu::always_inline]] static void take_lanes_before(vector& v, vector& since) {
+    v = combine(unless(since, base::template shift<1>(v)), v);
+    since = either(since, base::template shift_zeros<1>(since));
+    if constexpr (part > 2) {
+      v = combine(unless(since, base::template shift<2>(v)), v);
+      since = either(since, base::template shift_zeros<2>(since));
+    }
+    if constexpr (two_parts) {
+      v = combine(unless(since, low_total(v, base::identities())), v);
+      since = either(since, low_total(since, vector{}));
+    }
+  }
+  /// The last lane of the lower part in all lanes of the upper one; `below` in the lower one.
+  static vector low_total(vector v, vector below) {
+    return base::template pick<(int(L) < part ? width : part - 1)...>(v, below);
+  }
+};
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep

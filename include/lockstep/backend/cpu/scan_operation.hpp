@@ -1,0 +1,127 @@
+// The operators that scans apply to whole vector registers: sums, and those for which the order of combination is free.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "../../core/function_objects.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// An operator with its operands exchanged: what comes later in the order of the scan is the left one.
+template <class Op>
+struct exchanged {
+  Op op;
+  template <class X, class Y>
+  auto operator()(X const& x, Y const& y) const {
+    return op(y, x);
+  }
+};
+
+/// The type whose sums wrap around: unsigned for integers.
+template <class T>
+struct wrapping {
+  using type = T;
+};
+template <std::integral T>
+struct wrapping<T> {
+  using type = std::make_unsigned_t<T>;
+};
+
+/// An operator on numbers and on vectors of them: the type that values of T are combined as, and the value that changes
+/// nothing on the left of another. What comes first in the scan is on the left. An operator that picks one of its
+/// operands tells zeros and NaN apart by their order.
+template <class Op, class T>
+struct scan_operation {
+  static constexpr bool known = false;
+  using number = T;
+};
+template <class T>
+struct scan_operation<plus, T> {
+  static constexpr bool known = true, picks = false;
+  using number = typename wrapping<T>::type;
+  static constexpr number identity = number(0);
+  template <class V>
+  [[gnu::always_inline]] static V combine(V a, V b) {
+    return a + b;
+  }
+};
+#if !defined(__CUDACC__)  // whose front end does not choose between vectors
+template <class T>
+constexpr T least_value() {
+  if constexpr (std::is_floating_point_v<T>)
+    return -static_cast<T>(__builtin_huge_val());
+  else
+    return std::is_signed_v<T> ? static_cast<T>(T(1) << (sizeof(T) * 8 - 1)) : T(0);
+}
+template <class T>
+constexpr T greatest_value() {
+  if constexpr (std::is_floating_point_v<T>)
+    return -least_value<T>();
+  else
+    return static_cast<T>(~least_value<T>());
+}
+template <class T>
+struct scan_operation<minimum, T> {
+  static constexpr bool known = true, picks = true;
+  using number = T;
+  static constexpr T identity = greatest_value<T>();
+  template <class V>
+  [[gnu::always_inline]] static V combine(V a, V b) {
+    V const smaller = b < a ? b : a;
+    if constexpr (std::is_floating_point_v<T>)
+      return b != b ? b : smaller;
+    else
+      return smaller;
+  }
+};
+template <class T>
+struct scan_operation<maximum, T> {
+  static constexpr bool known = true, picks = true;
+  using number = T;
+  static constexpr T identity = least_value<T>();
+  template <class V>
+  [[gnu::always_inline]] static V combine(V a, V b) {
+    V const larger = a < b ? b : a;
+    if constexpr (std::is_floating_point_v<T>)
+      return b != b ? b : larger;
+    else
+      return larger;
+  }
+};
+template <std::integral T>
+struct scan_operation<multiplies, T> {
+  static constexpr bool known = true, picks = false;
+  using number = typename wrapping<T>::type;
+  static constexpr number identity = 1;
+  template <class V>
+  [[gnu::always_inline]] static V combine(V a, V b) {
+    return a * b;
+  }
+};
+template <class Op, class T>
+struct scan_operation<exchanged<Op>, T> : scan_operation<Op, T> {
+  template <class V>
+  [[gnu::always_inline]] static V combine(V a, V b) {
+    return scan_operation<Op, T>::combine(b, a);
+  }
+};
+#endif
+
+/// Values of these types are scanned in vector registers.
+template <class T, class Op>
+inline constexpr bool scans_in_registers = [] {
+  if constexpr (std::is_arithmetic_v<T> && (sizeof(T) == 4 || sizeof(T) == 8))
+    return scan_operation<Op, T>::known;
+  else
+    return false;
+}();
+/// What they are scanned as.
+template <class T, class Op>
+using scan_number = typename scan_operation<Op, T>::number;
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
