@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <lockstep/lockstep.hpp>
 #include <numeric>
@@ -109,6 +110,39 @@ TEST_CASE("running maxima and products") {
       CHECK(difference(exclusive_scan(x, 10.0f, lockstep::maximum{}).to_host(), exclusive) == "");
     }
   });
+}
+
+template <class T, class Op>
+void check_picks(device const& dev, std::vector<T> const& host, Op op) {
+  std::vector<T> inclusive(host), backward(host);
+  for (std::size_t i = 1; i < host.size(); ++i) inclusive[i] = op(inclusive[i - 1], host[i]);
+  for (std::size_t i = host.size() - 1; i-- > 0;) backward[i] = op(host[i], backward[i + 1]);
+  array<T> const x(dev, host);
+  auto const found = inclusive_scan(x, op).to_host();
+  CHECK(std::memcmp(found.data(), inclusive.data(), host.size() * sizeof(T)) == 0);
+  if (!dev.is_cpu()) return;
+  auto const back = inclusive_scan(x, lockstep::backward{}, op).to_host();
+  CHECK(std::memcmp(back.data(), backward.data(), host.size() * sizeof(T)) == 0);
+}
+
+TEST_CASE("picks of zeros with signs and of NaN are those of a loop, on any number of threads") {
+  for (int threads : {1, 2, 3}) {
+    device const dev = device::cpu(threads);
+    generator random(1);
+    std::vector<float> zeros(50'000), some(50'000);
+    for (std::size_t i = 0; i < zeros.size(); ++i) {
+      zeros[i] = random.next() % 3 == 0 ? -0.0f : random.next() % 9 == 0 ? 0.0f : -0.0f;
+      some[i] = static_cast<float>(random.between(-1, 0));
+    }
+    check_picks(dev, zeros, lockstep::maximum{});
+    check_picks(dev, zeros, lockstep::minimum{});
+    some[20'000] = some[33'000] = -__builtin_nanf("");
+    check_picks(dev, some, lockstep::maximum{});
+    check_picks(dev, std::vector<double>(some.begin(), some.end()), lockstep::minimum{});
+    check_picks(dev, random_values<std::int64_t>(40'000, 1), lockstep::minimum{});
+    check_picks(dev, random_values<std::uint32_t>(40'000, 1), lockstep::maximum{});
+    check_picks(dev, std::vector<int>(20'000, 3), [](int a, int b) { return int(unsigned(a) * unsigned(b)); });
+  }
 }
 
 TEST_CASE("operators that do not commute keep the order") {

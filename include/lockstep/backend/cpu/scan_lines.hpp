@@ -5,6 +5,7 @@
 
 #include "reduce_axis.hpp"
 #include "scan.hpp"
+#include "scan_abreast.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -41,8 +42,8 @@ struct stage_space<cpu::single_row<Evaluator, R>> {
 
 namespace cpu {
 
-/// Columns of one panel at most and at least, and rows that are scanned side by side where each step waits for the
-/// last.
+/// Columns of one panel at most and at least, and rows of values of other types that are scanned side by side, where
+/// each step waits for the last.
 inline constexpr index widest_panel = 2048, panel_step = 64, rows_abreast = 4;
 
 /// Scans along the last axis while they run.
@@ -70,10 +71,19 @@ class row_scanner {
       return;
     }
     index const serial = std::max<index>(1, serial_below / length_);
-    parallel_ranges(where, rows_, rows_abreast, serial, [&](index begin, index end) { scan_range(begin, end); });
+    parallel_ranges(where, rows_, rows_together, serial, [&](index begin, index end) { scan_range(begin, end); });
   }
 
  private:
+  static constexpr bool in_registers = scans_in_registers<T, Op>;
+  static constexpr index group = [] {
+    if constexpr (in_registers)
+      return register_scan<scan_number<T, Op>, Op>::group;
+    else
+      return index{1};
+  }();
+  static constexpr index rows_together = scans_abreast<T> ? rows_of_tile<T> : rows_abreast;
+
   bool lies_in_memory() const {
     if constexpr (std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>)
       return evaluator_.unit();
@@ -94,41 +104,75 @@ class row_scanner {
     if (length_ > scan_block) {
       device const alone = device::cpu(1);
       for (index row = begin; row < end; ++row) scan_long_row(alone, row);
-    } else if constexpr (scans_in_registers<T, Op>) {
-      if (past_caches_ && aligned_) {
-        std::unique_ptr<T[]> const space(in_memory_ ? nullptr : new T[static_cast<std::size_t>(length_)]);
-        for (index row = begin; row < end; ++row) add_up(row, space.get(), true);
-        stream_fence();
-      } else {
-        for (index row = begin; row < end; ++row) add_up(row, target_ + row * length_, false);
-      }
-    } else {
-      index row = begin;
-      for (; row + rows_abreast <= end; row += rows_abreast) combine<rows_abreast>(row);
-      for (; row < end; ++row) combine<1>(row);
+      return;
     }
+    if constexpr (scans_abreast<T>)
+      if (!in_registers || !(past_caches_ && aligned_) || length_ < 4 * group)
+        for (; begin + rows_together <= end; begin += rows_together) scan_abreast(begin);
+    if constexpr (in_registers) {
+      bool const streams = past_caches_ && aligned_;
+      std::unique_ptr<T[]> const space(streams && !in_memory_ ? new T[static_cast<std::size_t>(length_)] : nullptr);
+      for (; begin < end; ++begin) scan_row(begin, streams ? space.get() : target_ + begin * length_, length_, streams);
+    } else {
+      if constexpr (!scans_abreast<T>)
+        for (; begin + rows_abreast <= end; begin += rows_abreast) combine<rows_abreast>(begin);
+      for (; begin < end; ++begin) combine<1>(begin);
+    }
+    if (past_caches_) stream_fence();
   }
 
+  /// `rows_together` rows: in registers as far as whole groups of them go.
+  void scan_abreast(index row) const {
+    abreast_scan<T, Op> running(rule_);
+    index begin = 0;
+    if constexpr (in_registers) {
+      begin = length_ / group * group;
+      for (index r = 0; r < rows_together; ++r)
+        running.begin(r, begin > 0 ? scan_row(row + r, target_ + (row + r) * length_, begin, false)
+                                   : static_cast<T>(scan_operation<Op, T>::identity));
+    }
+    for (index end; begin < length_; begin = end) {
+      end = std::min(length_, begin + columns_of_tile);
+      index step = length_;
+      T* const out = target_ + row * length_ + begin;
+      T const* const from = read_rows(row, begin, end, out, step);
+      running.scan(from, step, end - begin, out, length_);
+    }
+  }
+  /// Columns [begin, end) of `rows_together` rows, every `step`: where they lie in memory, or in `out`.
+  T const* read_rows(index row, index begin, index end, T* out, index& step) const {
+    if constexpr (R == 2 && std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>)
+      if (in_memory_) {
+        T const* const first = evaluator_.row(row_begin(row)).data;
+        step = evaluator_.row(row_begin(row + 1)).data - first;
+        return first + begin;
+      }
+    if (end - begin == length_)
+      reader_.read(row * length_, (row + rows_together) * length_, out);
+    else
+      for (index r = 0; r < rows_together; ++r) reader_.read_row(row_begin(row + r), begin, end, out + r * length_);
+    return out;
+  }
   void scan_long_row(device const& where, index row) const {
     view<T, 1> const target(target_ + row * length_, shape<1>(length_));
     cpu::scan(where, rule_, single_row<Evaluator, R>{evaluator_, row_begin(row)}, target, past_caches_);
   }
 
-  /// Sums of a row of one block, read into `space` where it is not in memory.
-  void add_up(index row, T* space, bool past_caches) const {
+  /// The first `count` elements of a row of one block, read into `space` where it is not in memory, in registers.
+  /// Returns what they make.
+  T scan_row(index row, T* space, index count, bool past_caches) const {
     using number = scan_number<T, Op>;
     using registers = register_scan<number, Op>;
     T const* from = space;
     if constexpr (std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>)
       if (in_memory_) from = evaluator_.row(row_begin(row)).data;
-    if (from == space) reader_.read_row(row_begin(row), 0, length_, space);
+    if (from == space) reader_.read_row(row_begin(row), 0, count, space);
     auto const* const in = reinterpret_cast<number const*>(from);
     auto* const out = reinterpret_cast<number*>(target_ + row * length_);
     auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
     if (rule_.inclusive)
-      registers::template scan<true>(in, out, length_, initial, past_caches, nullptr);
-    else
-      registers::template scan<false>(in, out, length_, initial, past_caches, nullptr);
+      return static_cast<T>(registers::template scan<true>(in, out, count, initial, past_caches, nullptr));
+    return static_cast<T>(registers::template scan<false>(in, out, count, initial, past_caches, nullptr));
   }
 
   /// Rows of one block with any operator. As in cpu::scan the initial value comes in front of what the elements make.

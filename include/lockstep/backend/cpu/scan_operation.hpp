@@ -63,6 +63,28 @@ constexpr T greatest_value() {
   else
     return static_cast<T>(~least_value<T>());
 }
+/// b where it is smaller (larger), otherwise a: one instruction, which g++ does not find where NaN is looked for as
+/// well.
+template <class V>
+[[gnu::always_inline]] inline V smaller_of(V b, V a) {
+#if defined(__AVX2__) && !defined(__clang__)
+  typedef float floats __attribute__((vector_size(32)));
+  typedef double doubles __attribute__((vector_size(32)));
+  if constexpr (std::is_same_v<V, floats>) return __builtin_ia32_minps256(b, a);
+  if constexpr (std::is_same_v<V, doubles>) return __builtin_ia32_minpd256(b, a);
+#endif
+  return b < a ? b : a;
+}
+template <class V>
+[[gnu::always_inline]] inline V larger_of(V b, V a) {
+#if defined(__AVX2__) && !defined(__clang__)
+  typedef float floats __attribute__((vector_size(32)));
+  typedef double doubles __attribute__((vector_size(32)));
+  if constexpr (std::is_same_v<V, floats>) return __builtin_ia32_maxps256(b, a);
+  if constexpr (std::is_same_v<V, doubles>) return __builtin_ia32_maxpd256(b, a);
+#endif
+  return a < b ? b : a;
+}
 template <class T>
 struct scan_operation<minimum, T> {
   static constexpr bool known = true, picks = true;
@@ -70,7 +92,7 @@ struct scan_operation<minimum, T> {
   static constexpr T identity = greatest_value<T>();
   template <class V>
   [[gnu::always_inline]] static V combine(V a, V b) {
-    V const smaller = b < a ? b : a;
+    V const smaller = smaller_of(b, a);
     if constexpr (std::is_floating_point_v<T>)
       return b != b ? b : smaller;
     else
@@ -84,7 +106,7 @@ struct scan_operation<maximum, T> {
   static constexpr T identity = least_value<T>();
   template <class V>
   [[gnu::always_inline]] static V combine(V a, V b) {
-    V const larger = a < b ? b : a;
+    V const larger = larger_of(b, a);
     if constexpr (std::is_floating_point_v<T>)
       return b != b ? b : larger;
     else
