@@ -9,6 +9,7 @@
 #include "algorithm/matmul.hpp"
 #include "algorithm/random.hpp"
 #include "algorithm/reduce.hpp"
+#include "algorithm/reduce_by_key.hpp"
 #include "algorithm/row.hpp"
 #include "algorithm/scan.hpp"
 #include "algorithm/scan_backward.hpp"

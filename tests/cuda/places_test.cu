@@ -134,12 +134,4 @@ TEST_CASE("half and bfloat16") {
   });
 }
 
-TEST_CASE("what runs on CPU devices only says so") {
-  device const gpu = device::gpu(0);
-  array<float> const x = lockstep::ones<float>(gpu, 10);
-  array<index> const at = lockstep::zeros<index>(gpu, 10);
-  CHECK_THROWS_AS((void)lockstep::softmax(x).to_host(), lockstep::device_error);
-  CHECK_THROWS_AS((void)lockstep::sum(x, lockstep::segments(at)).to_host(), lockstep::device_error);
-}
-
 }  // namespace places_tests

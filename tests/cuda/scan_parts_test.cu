@@ -71,6 +71,26 @@ TEST_CASE("by segment, empty ones too") {
   });
 }
 
+TEST_CASE("reductions of segments: empty ones, gaps at both ends, and places within them") {
+  check_same([](device const& dev, std::size_t n) {
+    auto const end = static_cast<index>(n);
+    array<index> const offsets(dev, std::vector<index>{end / 9, end / 9, end / 3, end / 2, end / 2, end - end / 7});
+    array<int> const x = numbers<int>(dev, n);
+    return lockstep::cast<double>(sum(x * 2, segments(offsets)) + count(x > 50, segments(offsets)) * 1000000) +
+           lockstep::cast<double>(reduce(x, 7, lockstep::bit_xor{}, segments(offsets)));
+  });
+  std::vector<int> host{5, 3, 9, 3, 9, 1, 1, 2};
+  for (device const& dev : {device::gpu(0), device::cpu(1)}) {
+    array<int> const x(dev, host), offsets(dev, std::vector{0, 1, 5, 8}), empty(dev, std::vector{0, 1, 1, 8});
+    CHECK(argmax(x, segments(offsets)).to_host() == std::vector<index>{0, 1, 2});
+    CHECK(argmin(x, segments(offsets)).to_host() == std::vector<index>{0, 0, 0});
+    CHECK(max(x, segments(offsets)).to_host() == std::vector{5, 9, 2});
+    CHECK(mean(x, segments(offsets)).to_host() == std::vector{5.0, 6.0, 4.0 / 3.0});
+    CHECK_THROWS_AS((void)max(x, segments(empty)).to_host(), lockstep::error);
+    CHECK(sum(x, segments(empty)).to_host() == std::vector<std::int64_t>{5, 0, 28});
+  }
+}
+
 TEST_CASE("backward") {
   check_same([](device const& dev, std::size_t n) {
     return lockstep::cast<double>(inclusive_scan(numbers<int>(dev, n), backward{}));

@@ -16,16 +16,6 @@
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 
-/// Thrown by algorithms that run on CPU devices only, so far.
-[[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cpu(char const* algorithm, device const& where) {
-  throw device_error(text_of({algorithm, ": found an expression on ", where.name(),
-                              ", expected one on a CPU device; copy the arrays there with array::to(device)"}));
-}
-
-inline void require_cpu(char const* algorithm, device const& where) {
-  if (!where.is_cpu()) throw_needs_cpu(algorithm, where);
-}
-
 /// Nodes that write their own result in one pass of their own, instead of being read element by element.
 template <class E>
 concept writes_itself = requires(E const& e, lowering& context, view<value_t<E>, rank_v<E>> const& target) {
@@ -114,13 +104,6 @@ device require_one_device(Es const&... es) {
   static_cast<void>(((where = device_of(borrow_node(es))).valid() || ...));
   if (!where.valid()) where = default_device();
   (require_device(borrow_node(es), where), ...);
-  return where;
-}
-/// The same; throws device_error, too, when it is no CPU.
-template <expression... Es>
-device require_one_cpu(char const* algorithm, Es const&... es) {
-  device where = require_one_device(es...);
-  require_cpu(algorithm, where);
   return where;
 }
 

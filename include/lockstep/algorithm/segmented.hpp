@@ -1,9 +1,11 @@
-// segmented: every reduction over the segments of an expression of one axis: sum(e, segments(offsets)), and by key:
-// reduce_by_key(keys, values).
+// segmented: every reduction over the segments of an expression of one axis: sum(e, segments(offsets)).
 #pragma once
 
 #include "../backend/cpu/segmented.hpp"
 #include "reduce.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/segmented.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -15,7 +17,8 @@ struct segment_bounds {
 };
 
 /// Segment s holds the elements from offsets[s] up to but not including offsets[s + 1]: one offset more than there are
-/// segments, integers, ascending, some perhaps equal (empty segments), as in the row pointers of a sparse matrix.
+/// segments, integers, ascending, some perhaps equal (empty segments), as in the row pointers of a sparse matrix. A GPU
+/// does not check them.
 template <expression O>
 requires(rank_v<O> == 1 && std::is_integral_v<value_t<O>>) auto segments(O&& offsets) {
   auto node = as_node(std::forward<O>(offsets));
@@ -58,23 +61,36 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
   }
 
   void write(lowering& context, view<result, 1> const& target) const {
-    require_cpu(Reducer::title, context.where);
     if (target.strides[0] != 1) return store_node(context, *this, target, false);
     array<index> const bounds = evaluate_to_array<index>(context.where, offsets);
     index const* const at = bounds.data();
+    auto const evaluator = operand.lower(context, operand.shape());
+    reduction_part<Reducer, std::remove_const_t<decltype(evaluator)>> const part{reducer, evaluator};
+    if (context.where.is_gpu())
+      return cuda::reduce_segments<value_t<E>>(context, part, operand.shape()[0], at, extents[0],
+                                               of_nothing(context, at), target.data);
     auto const found = cpu::survey_offsets(context.where, at, extents[0], operand.shape()[0]);
     if (found.fault != cpu::offset_fault::none)
       throw_bad_offsets(Reducer::title, found.fault == cpu::offset_fault::outside, found.at, at[found.at],
                         at[found.at + 1], operand.shape()[0]);
     result const nothing = found.any_empty ? reducer.empty() : result{};  // or throws, before anything is written
-    auto const evaluator = operand.lower(context, operand.shape());
-    reduction_part<Reducer, std::remove_const_t<decltype(evaluator)>> const part{reducer, evaluator};
     cpu::reduce_segments(context.where, operand.shape(), part, at, extents[0], nothing, target.data);
   }
 
   template <std::size_t R>
   auto lower(lowering& context, lockstep::shape<R> const& target) const {
     return computed_first(context, *this).lower(context, target);
+  }
+
+ private:
+  /// The result of an empty segment on a GPU. Where that is an error, the host waits to hear whether there is one.
+  result of_nothing(lowering const& context, index const* offsets) const {
+    try {
+      return reducer.empty();
+    } catch (error const&) {
+      if (cuda::any_empty(context.where, offsets, extents[0])) throw;
+      return result{};
+    }
   }
 };
 

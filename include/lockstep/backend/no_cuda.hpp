@@ -78,6 +78,14 @@ template <class V, class... Arguments>
 void scan_segments(lowering const& context, Arguments const&...) {
   throw_needs_cuda(context.where);
 }
+template <class V, class... Arguments>
+void reduce_segments(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
+template <class... Arguments>
+bool any_empty(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
 template <class T, class Op, class... Arguments>
 void scatter(device const& where, Arguments const&...) {
   throw_needs_cuda(where);
