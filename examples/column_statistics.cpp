@@ -1,5 +1,6 @@
 // Statistics of one column of a CSV file: minimum, maximum, mean and standard deviation in one pass, and quantiles.
 // Usage: column_statistics [FILE [COLUMN]], a column by its name or by its number from 1. Without a file it makes one.
+#include "openmp/column_statistics.hpp"
 #include "example.hpp"
 
 #include <algorithm>
@@ -86,10 +87,16 @@ struct statistics {
   double low, high, mean, deviation, quartile, median, rare;
 };
 
+auto moments_of(ls::array<double> const& x) {
+  return ls::evaluate(ls::min(x), ls::max(x), ls::mean(x), ls::stddev(x, 1));  // one pass over memory for all four
+}
+auto quantiles_of(ls::array<double> const& x) {
+  return std::tuple(double(ls::quantile(x, 0.25)), double(ls::median(x)), double(ls::quantile(x, 0.99)));
+}
 statistics compute(ls::array<double> const& x) {
-  auto const [low, high, mean, deviation] =  // one pass over memory for all four
-      ls::evaluate(ls::min(x), ls::max(x), ls::mean(x), ls::stddev(x, 1));
-  return {low, high, mean, deviation, ls::quantile(x, 0.25), ls::median(x), ls::quantile(x, 0.99)};
+  auto const [low, high, mean, deviation] = moments_of(x);
+  auto const [quartile, median, rare] = quantiles_of(x);
+  return {low, high, mean, deviation, quartile, median, rare};
 }
 
 /// The same by plain loops over sorted values.
@@ -113,6 +120,28 @@ void check(statistics const& found, std::vector<double> x) {
   example::require_close("99 % quantile", found.rare, quantile(0.99), close);
 }
 
+/// With --compare: the pass for four of them, and the quantiles.
+void compare(example::options const& o, ls::array<double> const& x, std::vector<double> const& values) {
+  statistics found{};
+  openmp::moments by_hand{};
+  std::vector<double> quantiles;
+  example::compare(
+      o, "moments", [&] { std::tie(found.low, found.high, found.mean, found.deviation) = moments_of(x); },
+      [&] { by_hand = openmp::moments_of(values); });
+  example::compare(
+      o, "quantiles", [&] { std::tie(found.quartile, found.median, found.rare) = quantiles_of(x); },
+      [&] {
+        quantiles = openmp::quantiles_of(values, {0.25, 0.5, 0.99});
+      });
+  double const close = 1e-12 * std::max(std::abs(found.low), std::abs(found.high));
+  example::require(by_hand.low == found.low && by_hand.high == found.high, "OpenMP's minimum or maximum");
+  example::require_close("OpenMP's mean", by_hand.mean, found.mean, close);
+  if (values.size() > 1) example::require_close("OpenMP's deviation", by_hand.deviation, found.deviation, 10 * close);
+  example::require_close("OpenMP's 25 % quantile", quantiles[0], found.quartile, close);
+  example::require_close("OpenMP's median", quantiles[1], found.median, close);
+  example::require_close("OpenMP's 99 % quantile", quantiles[2], found.rare, close);
+}
+
 void describe(example::options const& o) {
   bool const given = !o.rest.empty();
   auto const temporary = std::filesystem::temp_directory_path() / ("people-" + std::to_string(::getpid()) + ".csv");
@@ -133,6 +162,7 @@ void describe(example::options const& o) {
   example::report("reading", reading, double(values.size()), "rows");
   example::report("statistics", computing, double(values.size()), "values");
   check(s, values);
+  if (o.compare) compare(o, x, values);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Heat spreads over a square plate with cold edges: a stencil of neighbors, one pass over memory a step, two buffers.
 // Checked against the decay of a sine wave, which is known exactly.
+#include "openmp/heat_2d.hpp"
 #include "example.hpp"
 
 namespace ls = lockstep;
@@ -21,16 +22,21 @@ void step(ls::array<float, 2> const& old, ls::array<float, 2>& next, float rate)
   next = old + rate * (at(-1, 0) + at(1, 0) + at(0, -1) + at(0, 1) - 4.0f * old);
 }
 
-/// The same with a plain loop.
-std::vector<float> plain_step(std::vector<float> const& old, ls::index n, float rate) {
-  auto const at = [&](ls::index i, ls::index j) {
-    return i < 0 || j < 0 || i == n || j == n ? 0.0f : old[static_cast<std::size_t>(i * n + j)];
+/// With --compare: some steps from u, ours and by hand.
+void compare(example::options const& o, ls::array<float, 2> u, float rate) {
+  ls::index const n = u.extent(0), steps = o.size(20, 2);
+  ls::array<float, 2> next(o.device, u.shape());
+  std::vector<float> by_hand = u.to_host(), next_by_hand(u.size());
+  auto const ours = [&] {
+    for (ls::index s = 0; s < steps; ++s) step(u, next, rate), std::swap(u, next);
   };
-  std::vector<float> next;
-  for (ls::index i = 0; i < n; ++i)
-    for (ls::index j = 0; j < n; ++j)
-      next.push_back(at(i, j) + rate * (at(i - 1, j) + at(i + 1, j) + at(i, j - 1) + at(i, j + 1) - 4 * at(i, j)));
-  return next;
+  auto const openmp = [&] {
+    for (ls::index s = 0; s < steps; ++s) openmp::heat_step(by_hand, next_by_hand, n, rate), by_hand.swap(next_by_hand);
+  };
+  example::compare(o, "stencil", ours, openmp);
+  std::vector<float> const found = u.to_host();
+  for (std::size_t i = 0; i < found.size(); ++i)
+    example::require_close("a point, ours and OpenMP's", found[i], by_hand[i], 1e-5);
 }
 
 void simulate(example::options const& o) {
@@ -39,7 +45,8 @@ void simulate(example::options const& o) {
   ls::array<float, 2> u = sine_wave(o.device, n, waves);
   ls::array<float, 2> next(o.device, u.shape());
 
-  std::vector<float> const expected = plain_step(u.to_host(), n, rate);
+  std::vector<float> expected(u.size());
+  openmp::heat_step(u.to_host(), expected, n, rate);
   step(u, next, rate);
   std::vector<float> const found = next.to_host();
   for (std::size_t i = 0; i < found.size(); ++i)
@@ -64,6 +71,7 @@ void simulate(example::options const& o) {
   std::printf("  height %.6f, expected %.6f; the largest error of a point is %.1e\n", double(height), decay,
               double(error));
   example::require(error < 2e-4f, "the wave should have decayed to " + std::to_string(decay) + " of its height");
+  if (o.compare) compare(o, wave, rate);
 }
 
 }  // namespace

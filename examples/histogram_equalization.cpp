@@ -1,5 +1,6 @@
 // Evens out the brightness of a picture (PGM or PPM, binary): a histogram, its scan, and a gather through a table.
 // Usage: histogram_equalization [INPUT [OUTPUT]]. Without INPUT it makes a picture, too dark, of its own.
+#include "openmp/histogram_equalization.hpp"
 #include "example.hpp"
 
 #include <algorithm>
@@ -98,30 +99,6 @@ picture equalize(picture const& image) {
   return ls::cast<byte>(ls::clamp(ls::cast<int>(image) + more, 0, 255));
 }
 
-/// The same by plain loops, from the definition of equalization.
-std::vector<byte> plain_equalize(std::vector<byte> const& pixels, std::size_t channels) {
-  std::size_t const n = pixels.size() / channels;
-  std::vector<int> gray(n);
-  std::vector<std::size_t> counts(256), below(256);
-  for (std::size_t i = 0; i < n; ++i) {
-    byte const* p = &pixels[i * channels];
-    gray[i] = channels == 3 ? (77 * p[0] + 150 * p[1] + 29 * p[2]) / 256 : p[0];
-    ++counts[static_cast<std::size_t>(gray[i])];
-  }
-  std::size_t sum = 0, darkest = 0;
-  for (std::size_t level = 0; level < 256; ++level) {
-    if (sum == 0) darkest = counts[level];
-    below[level] = sum += counts[level];
-  }
-  std::vector<byte> result(pixels.size());
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    int const old = gray[i / channels];
-    double const part = n == darkest ? 0 : double(below[static_cast<std::size_t>(old)] - darkest) / double(n - darkest);
-    result[i] = static_cast<byte>(std::clamp(pixels[i] + static_cast<int>(part * 255 + 0.5) - old, 0, 255));
-  }
-  return result;
-}
-
 /// Waves of color, all of them dark.
 picture dark_picture(ls::device const& dev, ls::index height, ls::index width) {
   picture image(dev, ls::shape{height, width, 3});
@@ -159,10 +136,16 @@ void even_out(example::options const& o) {
   std::printf("  mean %.1f, before %.1f\n", double(ls::mean(result)), double(ls::mean(image)));
   if (o.rest.size() > 1) write_picture(o.rest[1], result);
 
-  std::vector<byte> const found = result.to_host();
-  std::vector<byte> const expected = plain_equalize(image.to_host(), static_cast<std::size_t>(image.extent(2)));
+  std::vector<byte> const pixels = image.to_host(), found = result.to_host();
+  std::vector<byte> expected(pixels.size());
+  auto const openmp = [&] {
+    image.extent(2) == 3 ? openmp::equalize<3>(pixels, expected) : openmp::equalize<1>(pixels, expected);
+  };
+  openmp();
   for (std::size_t i = 0; i < found.size(); ++i)  // rounding of a table entry may differ by one
     example::require(std::abs(found[i] - expected[i]) <= 1, "pixel value " + std::to_string(i));
+  example::compare(
+      o, "equalization", [&] { result = equalize(image); }, openmp);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Groups points around k centers (Lloyd's algorithm): distances come from a matrix product, the nearest center from
 // argmin along an axis, new centers from scatter. Checked by plain loops: every point is with its nearest center.
+#include "openmp/k_means.hpp"
 #include "example.hpp"
 
 namespace ls = lockstep;
@@ -55,8 +56,32 @@ void check(std::vector<float> const& points, std::vector<float> const& centers, 
     if (counts[c / d] > 0) example::require_close("coordinate of a center", moved[c], sums[c] / counts[c / d], 1e-2);
 }
 
+/// With --compare: a step from the same centers, ours and by hand.
+template <long D>
+void compare(example::options const& o, ls::array<float, 2> const& points, ls::array<float, 2> const& start) {
+  std::vector<float> const values = points.to_host(), from = start.to_host();
+  std::vector<float> by_hand;
+  std::vector<long> labels_by_hand(static_cast<std::size_t>(points.extent(0)));
+  ls::array<float, 2> centers;
+  ls::array<ls::index> labels;
+  auto const ours = [&] {
+    centers = start;
+    labels = nearest(points, centers);
+    move_centers(points, labels, centers);
+  };
+  auto const openmp = [&] {
+    by_hand = from;
+    openmp::k_means_step<D>(values, by_hand, labels_by_hand);
+  };
+  example::compare(o, "k-means", ours, openmp);
+  std::vector<float> const moved = centers.to_host();
+  for (std::size_t i = 0; i < moved.size(); ++i)
+    example::require_close("coordinate of a center, ours and OpenMP's", moved[i], by_hand[i], 1e-2);
+}
+
 void group(example::options const& o) {
-  ls::index const n = o.size(1'000'000, 5'000), d = 16, k = o.size(64, 8), steps = 10;
+  constexpr ls::index d = 16;
+  ls::index const n = o.size(1'000'000, 5'000), k = o.size(64, 8), steps = 10;
   ls::array<float, 2> const points = clustered_points(o.device, n, d, k);
   ls::array<float, 2> before, centers = points.slice({0, 0}, {k, d});  // the first k points
   ls::array<ls::index> labels;
@@ -75,6 +100,7 @@ void group(example::options const& o) {
   std::printf("  mean squared deviation from the centers: %.4f a coordinate\n", spread);
   check(points.to_host(), before.to_host(), labels.to_host(), centers.to_host());
   example::require(spread > 0.9 && spread < 1.1, "the points lie around hidden centers with a variance of 1");
+  if (o.compare) compare<d>(o, points, before);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Gravity between bodies: a custom kernel over teams, which load the bodies tile by tile into shared memory.
 // The same kernel runs on CPU threads and on GPUs. Checked against a plain loop, and by the energy, which must stay.
+#include "openmp/n_body.hpp"
 #include "example.hpp"
 
 namespace ls = lockstep;
@@ -97,6 +98,25 @@ void check_pull(std::vector<body> const& bodies, std::vector<vector> const& foun
   }
 }
 
+/// With --compare: a step from rest, ours and by hand.
+void compare(example::options const& o, std::vector<body> const& start) {
+  openmp::bodies by_hand;
+  for (body const& b : start) {
+    by_hand.x.push_back(b.x), by_hand.y.push_back(b.y), by_hand.z.push_back(b.z), by_hand.mass.push_back(b.mass);
+    by_hand.vx.push_back(0), by_hand.vy.push_back(0), by_hand.vz.push_back(0);
+  }
+  ls::array<body> bodies(o.device, start), next = bodies;
+  ls::array<vector> velocity(o.device, std::vector<vector>(start.size()));
+  auto const ours = [&] { step(bodies, next, velocity, 1e-3f), std::swap(bodies, next); };
+  example::compare(o, "gravity", ours, [&] { openmp::move_bodies(by_hand, 1e-3f, softening); });
+  std::vector<body> const found = bodies.to_host();
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    example::require_close("place along x, ours and OpenMP's", found[i].x, by_hand.x[i], 1e-4);
+    example::require_close("place along y, ours and OpenMP's", found[i].y, by_hand.y[i], 1e-4);
+    example::require_close("place along z, ours and OpenMP's", found[i].z, by_hand.z[i], 1e-4);
+  }
+}
+
 void simulate(example::options const& o) {
   auto const n = static_cast<std::size_t>(o.size(16384, 1500));
   ls::index const steps = o.size(20, 10);
@@ -126,6 +146,7 @@ void simulate(example::options const& o) {
   example::report("gravity", seconds, double(steps) * double(n) * double(n), "interactions");
   std::printf("  energy %.6f, before %.6f\n", after, before);
   example::require_close("energy", after, before, 1e-3 * std::abs(before));
+  if (o.compare) compare(o, start);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Prices options by Monte Carlo: random numbers, payoffs, mean and variance in one pass, and none of them is ever
 // stored. Checked against the formula of Black and Scholes and, for options on an average, against that of Kemna and
 // Vorst.
+#include "openmp/option_pricing.hpp"
 #include "example.hpp"
 
 namespace ls = lockstep;
@@ -60,6 +61,22 @@ double geometric_average() {
   return log_normal_call(std::log(spot) + drift * (n + 1) / (2 * n), std::sqrt(variance));
 }
 
+/// With --compare: both kinds of options, from the same random numbers.
+void compare(example::options const& o, std::size_t paths, std::size_t walks) {
+  openmp::market const market{spot, strike, rate, volatility, years};
+  auto const ends = static_cast<long>(paths), steps = static_cast<long>(walks);
+  estimate european{}, asian{};
+  double european_by_hand = 0, asian_by_hand = 0;
+  example::compare(
+      o, "European", [&] { european = european_call(o.device, paths); },
+      [&] { european_by_hand = openmp::european_call(market, ends, 1); });
+  example::compare(
+      o, "Asian", [&] { asian = asian_calls(o.device, walks).first; },
+      [&] { asian_by_hand = openmp::asian_call(market, steps, days, 100); });
+  example::require_close("OpenMP's European call", european_by_hand, european.price, 1e-4 * european.price);
+  example::require_close("OpenMP's Asian call", asian_by_hand, asian.price, 1e-4 * asian.price);
+}
+
 void show(char const* what, estimate const& e) { std::printf("  %s: %.4f +- %.4f\n", what, e.price, e.error); }
 
 void price(example::options const& o) {
@@ -84,6 +101,7 @@ void price(example::options const& o) {
   example::require_close("geometric Asian call", geometric.price, geometric_average(), 4 * geometric.error);
   example::require(arithmetic.price > geometric.price && arithmetic.price < european.price,
                    "an arithmetic mean lies above the geometric one and varies less than the last price");
+  if (o.compare) compare(o, paths / 8, walks / 8);
 }
 
 }  // namespace

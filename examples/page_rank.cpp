@@ -1,5 +1,6 @@
 // PageRank of a generated graph whose in-degrees follow a power law: every step is a reduction over the incoming links
 // of each page, which lie in segments. Checked against a plain loop; the ranks must sum to 1.
+#include "openmp/page_rank.hpp"
 #include "example.hpp"
 
 namespace ls = lockstep;
@@ -44,30 +45,6 @@ ls::array<double> page_rank(graph const& g, int steps) {
   return rank;
 }
 
-/// The same by a plain loop over the links.
-std::vector<double> plain_page_rank(graph const& g, int steps) {
-  std::vector<int> const from = g.from.to_host();
-  std::vector<ls::index> const offsets = g.offsets.to_host(), links_out = g.links_out.to_host();
-  std::size_t const pages = links_out.size();
-  double const n = double(pages);
-  std::vector<double> rank(pages, 1 / n), next(pages);
-  for (int s = 0; s < steps; ++s) {
-    double dangling = 0;
-    for (std::size_t p = 0; p < pages; ++p)
-      if (links_out[p] == 0) dangling += rank[p];
-    for (std::size_t p = 0; p < pages; ++p) {
-      double sum = 0;
-      for (ls::index k = offsets[p]; k < offsets[p + 1]; ++k) {
-        auto const source = static_cast<std::size_t>(from[static_cast<std::size_t>(k)]);
-        sum += rank[source] / double(links_out[source]);
-      }
-      next[p] = (1 - damping) / n + damping * (sum + dangling / n);
-    }
-    rank.swap(next);
-  }
-  return rank;
-}
-
 void rank_pages(example::options const& o) {
   ls::index const pages = o.size(1'000'000, 5'000), links = o.size(10'000'000, 60'000);
   int const steps = static_cast<int>(o.size(30, 10));
@@ -84,10 +61,13 @@ void rank_pages(example::options const& o) {
   std::printf("  the highest rank is %.6f, of page %lld\n", double(ls::max(rank)),
               static_cast<long long>(ls::argmax(rank)));
 
-  std::vector<double> const expected = plain_page_rank(g, steps), found = rank.to_host();
+  openmp::graph const on_host{g.from.to_host(), g.offsets.to_host(), g.links_out.to_host()};
+  std::vector<double> const expected = openmp::page_rank(on_host, steps, damping), found = rank.to_host();
   for (std::size_t p = 0; p < found.size(); ++p)
     example::require_close("rank of a page", found[p], expected[p], 1e-9 * expected[p]);
   example::require_close("sum of all ranks", ls::sum(rank), 1, 1e-9);
+  example::compare(
+      o, "ranking", [&] { page_rank(g, 5); }, [&] { openmp::page_rank(on_host, 5, damping); });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Solves a sparse linear system by conjugate gradients: the matrix times a vector is one reduction over its rows.
 // The system is an implicit step of the heat equation on a grid. Checked by the residual, computed by a plain loop.
+#include "openmp/sparse_matrix_vector.hpp"
 #include "example.hpp"
 
 namespace ls = lockstep;
@@ -35,12 +36,13 @@ sparse_matrix heat_matrix(ls::device const& dev, int n, double t) {
 
 /// Solves a x = b for a symmetric positive definite matrix; gives the number of iterations. All numbers but the one
 /// that decides when to stop stay on the device.
-int conjugate_gradients(sparse_matrix const& a, ls::array<double> const& b, ls::array<double>& x, double tolerance) {
+int conjugate_gradients(sparse_matrix const& a, ls::array<double> const& b, ls::array<double>& x, double tolerance,
+                        int most = 1000) {
   ls::array<double> residual = b - product(a, x), direction = residual, image(b.device(), b.shape());
   ls::array<double, 0> squared = ls::dot(residual, residual), next(b.device(), ls::shape<0>());
   double const goal = tolerance * tolerance * ls::dot(b, b);
   int iterations = 0;
-  for (; squared > goal && iterations < 1000; ++iterations) {
+  for (; squared > goal && iterations < most; ++iterations) {
     image = product(a, direction);
     ls::array<double, 0> const length = squared / ls::dot(direction, image);
     ls::tie(x, residual) = ls::fuse(x + length * direction, residual - length * image);
@@ -66,6 +68,24 @@ double residual_of(sparse_matrix const& a, std::vector<double> const& b, std::ve
   return std::sqrt(wrong / whole);
 }
 
+/// With --compare: some iterations, ours and by hand.
+void compare(example::options const& o, sparse_matrix const& a, ls::array<double> const& b) {
+  openmp::sparse_matrix const matrix{a.values.to_host(), a.columns.to_host(), a.offsets.to_host()};
+  std::vector<double> const right = b.to_host();
+  constexpr int iterations = 10;
+  ls::array<double> x;
+  std::vector<double> by_hand;
+  auto const ours = [&] {
+    x = ls::zeros<double>(o.device, b.size());
+    conjugate_gradients(a, b, x, 0, iterations);
+  };
+  example::compare(o, "conjugate gradients", ours,
+                   [&] { by_hand = openmp::conjugate_gradients(matrix, right, iterations); });
+  std::vector<double> const found = x.to_host();
+  for (std::size_t i = 0; i < found.size(); ++i)
+    example::require_close("an unknown, ours and OpenMP's", found[i], by_hand[i], 1e-9);
+}
+
 void solve(example::options const& o) {
   int const n = static_cast<int>(o.size(1000, 100));
   sparse_matrix const a = heat_matrix(o.device, n, 5);
@@ -82,6 +102,7 @@ void solve(example::options const& o) {
   double const once = example::seconds_of(o.device, [&] { image = product(a, x); });
   example::report("one product", once, double(a.values.size()), "values");
   example::require_close("residual", residual_of(a, b.to_host(), x.to_host()), 0, 2e-8);
+  if (o.compare) compare(o, a, b);
 }
 
 }  // namespace
