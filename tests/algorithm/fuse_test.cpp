@@ -82,6 +82,34 @@ TEST_CASE("a leafless expression joins targets that it exchanges nothing with") 
   });
 }
 
+TEST_CASE("targets that are read: each by its own expression, by others, and moved") {
+  for_each_device([](device const& dev) {
+    for (std::size_t n : {1, 1025, 100003}) {
+      auto const a = random_values<float>(n, 1), b = random_values<float>(n, 2);
+      std::vector<float> own_a, own_b, sums, differences, turned;
+      for (std::size_t i = 0; i < n; ++i) {
+        own_a.push_back(a[i] + 1);
+        own_b.push_back(b[i] * 2);
+        sums.push_back(a[i] + b[i]);
+        differences.push_back(a[i] - b[i]);
+        turned.push_back(a[n - 1 - i]);
+      }
+      array<float> x(dev, a), y(dev, b);
+      tie(x, y) = fuse(x + 1.0f, y * 2.0f);  // in place
+      CHECK(difference(x.to_host(), own_a) == "");
+      CHECK(difference(y.to_host(), own_b) == "");
+      x = array<float>(dev, a), y = array<float>(dev, b);
+      tie(x, y) = fuse(x + y, x - y);
+      CHECK(difference(x.to_host(), sums) == "");
+      CHECK(difference(y.to_host(), differences) == "");
+      x = array<float>(dev, a), y = array<float>(dev, b);
+      tie(x, y) = fuse(reverse(x), y * 2.0f);
+      CHECK(difference(x.to_host(), turned) == "");
+      CHECK(difference(y.to_host(), own_b) == "");
+    }
+  });
+}
+
 TEST_CASE("reductions and scans inside fused expressions") {
   for_each_device([](device const& dev) {
     array<float, 2> const m = lockstep::arange<float>(dev, 12).reshape(shape{3, 4});

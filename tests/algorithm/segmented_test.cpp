@@ -145,6 +145,43 @@ TEST_CASE("the same bits on any number of threads") {
   for (std::size_t threads : {2, 3, 4, 7}) CHECK(same_bits(run(threads), expected));
 }
 
+TEST_CASE("products of gathered elements have the bits that they have from memory") {
+  for_each_device([](device const& dev) {
+    for (auto const& lengths : length_lists()) {
+      auto const offsets = offsets_of(lengths, 2);
+      std::size_t const n = std::size_t(offsets.back()) + 1;
+      array<double> const x(dev, random_values<double>(n, 1)), factor(dev, random_values<double>(n, 2));
+      std::vector<int> places(n);
+      for (std::size_t i = 0; i < n; ++i) places[i] = int((i * 7919) % n);
+      array<int> const from(dev, places);
+      array<index> const at(dev, offsets);
+      array<double> const products = factor * gather(x, from);
+      array<double> const computed = sum(factor * gather(x, from), segments(at)), stored = sum(products, segments(at));
+      CHECK(same_bits(computed.to_host(), stored.to_host()));
+    }
+  });
+}
+
+template <class O>
+void check_offsets_of_type(device const& dev) {
+  std::vector<O> const offsets{0, 9, 3, 9, 3, 9, 100};
+  array<int> const x = lockstep::ones<int>(dev, 100);
+  array<O> const at(dev, offsets);
+  CHECK(sum(x, segments(at.slice({2}, {4}))).to_host() == std::vector<std::int64_t>{6});
+  array<O, 2> const pairs(dev, shape{3, 2}, std::vector<O>{0, 9, 3, 9, 90, 9});
+  auto const every_other = transpose(pairs).slice({0, 0}, {1, 3}).reshape(shape{3});
+  CHECK(sum(x, segments(every_other)).to_host() == std::vector<std::int64_t>{3, 87});
+  CHECK(sum(x, segments(at.slice({0}, {2}) + O(1))).to_host() == std::vector<std::int64_t>{9});
+}
+TEST_CASE("offsets of every type, in windows and computed") {
+  for_each_device([](device const& dev) {
+    check_offsets_of_type<index>(dev);
+    check_offsets_of_type<int>(dev);
+    check_offsets_of_type<unsigned char>(dev);
+    check_offsets_of_type<std::uint64_t>(dev);
+  });
+}
+
 TEST_CASE("bad offsets are named, and nothing is written") {
   for_each_device([](device const& dev) {
     array<int> const x = lockstep::ones<int>(dev, 10);

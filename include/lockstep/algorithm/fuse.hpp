@@ -18,13 +18,15 @@ auto fuse(Es&&... es) {
   return fused<decltype(as_node(std::forward<Es>(es)))...>{{as_node(std::forward<Es>(es))...}};
 }
 
-/// Evaluates every node into its target in one pass; no target may overlap what another node reads.
+/// Evaluates every node into its target in one pass; no target may overlap what another node reads. `past_caches` says
+/// that none overlaps what its own node reads.
 template <node... Es, class... Ts, std::size_t... Rs>
-void store_together(lowering& context, std::tuple<Es...> const& nodes, view<Ts, Rs> const&... targets) {
+void store_together(lowering& context, bool past_caches, std::tuple<Es...> const& nodes,
+                    view<Ts, Rs> const&... targets) {
   auto const run = [&](auto const&... n) {
     return [&, &context = context](auto const&... to) {
       if (context.where.is_cpu()) {
-        cpu::store(context.where, true, cpu::output{to, n.lower(context, to.extents)}...);
+        cpu::store(context.where, past_caches, cpu::output{to, n.lower(context, to.extents)}...);
       } else {
 #if LOCKSTEP_CUDA
         cuda::store(context.where, cuda::output{to, n.lower(context, to.extents)}...);
@@ -77,15 +79,29 @@ class [[nodiscard]] tied {
   }
   template <class... Es, class... Views>
   static void evaluate(device const& where, std::tuple<Es...> const& es, Views const&... to) {
-    auto const reads_none_of = [&](auto const& target) {
-      return std::apply([&](auto const&... e) { return ((overlap_of(e, target) == overlap::none) && ...); }, es);
-    };
-    if ((reads_none_of(to) && ...)) {
+    if (overlap const found = worst_overlap(es, std::index_sequence_for<Es...>{}, to...); found != overlap::hazard) {
       lowering context{where, {}};
-      return store_together(context, es, to...);
+      return store_together(context, found == overlap::none, es, to...);
     }
     auto const write = [&](auto const&... kept) { (evaluate_into<false>(where, as_node(kept), to), ...); };
     std::apply([&](auto const&... e) { write(evaluate_to_array<value_t<decltype(e)>>(where, e)...); }, es);
+  }
+
+  /// In place where expressions read no targets but their own, and those in place; a hazard where they read others'.
+  template <class... Es, class... Views, std::size_t... I>
+  static overlap worst_overlap(std::tuple<Es...> const& es, std::index_sequence<I...>, Views const&... to) {
+    overlap worst = overlap::none;
+    auto const look_at = [&](auto const& e, std::size_t own) {
+      std::size_t place = 0;
+      auto const compare = [&](auto const& target) {
+        overlap const found = overlap_of(e, target);
+        worst = std::max(worst, found != overlap::none && place != own ? overlap::hazard : found);
+        ++place;
+      };
+      (compare(to), ...);
+    };
+    (look_at(std::get<I>(es), I), ...);
+    return worst;
   }
 
   /// The device of the first target that has one, otherwise of the first expression that has one.

@@ -37,9 +37,21 @@ LOCKSTEP_INLINE void check_indices(Row const& at, index begin, index end, index 
     for (index j = begin; j < end; ++j) checked_index(static_cast<index>(at[j]), extent);
 }
 
+/// source[at[j]].
+template <class Source, class IndexRow>
+struct gathered_row {
+  Source source;
+  IndexRow at;
+  index extent;
+  LOCKSTEP_INLINE auto operator[](index j) const {
+    return source.at(at_index(checked_index(static_cast<index>(at[j]), extent)));
+  }
+};
+
 /// source[indices[c]].
 template <class T, class Source, class Indices, std::size_t R>
 struct gather_evaluator {
+  static constexpr bool gathers = true;
   using staged = T;
   Source source;
   Indices indices;
@@ -50,7 +62,10 @@ struct gather_evaluator {
   }
   LOCKSTEP_INLINE bool unit() const { return indices.unit(); }
   LOCKSTEP_INLINE interval interior(index n) const { return indices.interior(n); }
-  LOCKSTEP_INLINE evaluated_row<gather_evaluator, R> row(coordinates<R> const& c) const { return {*this, c}; }
+  LOCKSTEP_INLINE auto row(coordinates<R> const& c) const {
+    auto const at = indices.row(c);
+    return gathered_row<Source, std::remove_const_t<decltype(at)>>{source, at, extent};
+  }
 
   void stage(coordinates<R> const& c, index begin, index end, T* out) const {
     stage_space<Indices> space;

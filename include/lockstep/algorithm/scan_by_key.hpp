@@ -84,7 +84,7 @@ struct [[nodiscard]] segmented_scan : scan_result<segmented_scan<T, Op, O, E>, T
     if (context.where.is_gpu())
       return cuda::scan_segments<value_t<E>>(context, rule, at, segments, operand.lower(context, target.extents),
                                              target);
-    auto const found = cpu::survey_offsets(context.where, at, segments, total);
+    auto const found = cpu::survey_offsets(context.where, cpu::offset_row<index>{at}, segments, total);
     if (found.fault != cpu::offset_fault::none)
       throw_bad_offsets(title(), found.fault == cpu::offset_fault::outside, found.at, at[found.at], at[found.at + 1],
                         total);

@@ -62,19 +62,22 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
 
   void write(lowering& context, view<result, 1> const& target) const {
     if (target.strides[0] != 1) return store_node(context, *this, target, false);
-    array<index> const bounds = evaluate_to_array<index>(context.where, offsets);
-    index const* const at = bounds.data();
     auto const evaluator = operand.lower(context, operand.shape());
     reduction_part<Reducer, std::remove_const_t<decltype(evaluator)>> const part{reducer, evaluator};
-    if (context.where.is_gpu())
-      return cuda::reduce_segments<value_t<E>>(context, part, operand.shape()[0], at, extents[0],
-                                               of_nothing(context, at), target.data);
-    auto const found = cpu::survey_offsets(context.where, at, extents[0], operand.shape()[0]);
+    index const total = operand.shape()[0];
+    if (context.where.is_gpu()) {
+      array<index> const at = evaluate_to_array<index>(context.where, offsets);
+      return cuda::reduce_segments<value_t<E>>(context, part, total, at.data(), extents[0],
+                                               of_nothing(context, at.data()), target.data);
+    }
+    array<value_t<O>> copy;
+    cpu::offset_row<value_t<O>> const at{offsets_in_memory(context.where, copy)};
+    auto const found = cpu::survey_offsets(context.where, at, extents[0], total);
     if (found.fault != cpu::offset_fault::none)
       throw_bad_offsets(Reducer::title, found.fault == cpu::offset_fault::outside, found.at, at[found.at],
-                        at[found.at + 1], operand.shape()[0]);
+                        at[found.at + 1], total);
     result const nothing = found.any_empty ? reducer.empty() : result{};  // or throws, before anything is written
-    cpu::reduce_segments(context.where, operand.shape(), part, at, extents[0], nothing, target.data);
+    cpu::reduce_segments(context.where, operand.shape(), part, at, extents[0], found.any_long, nothing, target.data);
   }
 
   template <std::size_t R>
@@ -83,6 +86,13 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
   }
 
  private:
+  /// The offsets where they lie, if they do so without gaps, or in `copy`.
+  value_t<O> const* offsets_in_memory(device const& where, array<value_t<O>>& copy) const {
+    if constexpr (requires { offsets.elements.data; })
+      if (offsets.elements.strides[0] == 1) return offsets.elements.data;
+    copy = evaluate_to_array<value_t<O>>(where, offsets);
+    return copy.data();
+  }
   /// The result of an empty segment on a GPU. Where that is an error, the host waits to hear whether there is one.
   result of_nothing(lowering const& context, index const* offsets) const {
     try {

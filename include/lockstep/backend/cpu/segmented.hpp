@@ -24,23 +24,69 @@ class value_window {
 
   explicit value_window(reader<Evaluator, 1> const& from, index total) : from_(from), total_(total) {}
 
+  bool holds(index first, index count) const { return first >= begin_ && first + count <= end_; }
   /// The values at [first, first + count), count <= tile; good until the next call.
-  pointer_row<value> get(index first, index count) {
+  LOCKSTEP_INLINE pointer_row<value> get(index first, index count) {
     if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<value>>)
       if (from_.one_fast_row()) return {from_.fast_row().data + first};
-    if (first < begin_ || first + count > end_) {
-      begin_ = first;
-      end_ = std::min(total_, first + tile);
-      from_.read(begin_, end_, buffer_.data());
-    }
+    if (!holds(first, count)) [[unlikely]]
+      fill(first);
     return {buffer_.data() + (first - begin_)};
   }
 
  private:
+  [[gnu::noinline]] void fill(index first) {
+    begin_ = first;
+    end_ = std::min(total_, first + tile);
+    from_.read(begin_, end_, buffer_.data());
+  }
+
   reader<Evaluator, 1> const& from_;
   index total_, begin_ = 0, end_ = 0;
   local_values<value, tile> buffer_;
 };
+
+/// A value as it is where it comes from a buffer: a product is rounded before it is added.
+template <class T>
+LOCKSTEP_INLINE T rounded(T value) {
+#if defined(__x86_64__) && !defined(__CUDACC__)
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) asm("" : "+x"(value));
+#endif
+  return value;
+}
+
+/// The values of a row from `first` on, each computed where it is asked for.
+template <class Row>
+struct rounded_row {
+  Row const& row;
+  index first;
+  LOCKSTEP_INLINE auto operator[](index i) const { return rounded(row[first + i]); }
+};
+
+/// True for evaluators whose values cost as little one by one as they do in vectors: products of what is in memory and
+/// what is gathered from memory.
+template <class Evaluator>
+inline constexpr bool is_light_alone = false;
+#if defined(__x86_64__) && !defined(__CUDACC__)
+template <class T, std::size_t R>
+inline constexpr bool is_light_alone<memory_evaluator<T, R>> = std::is_arithmetic_v<T>;
+template <class Inner, std::size_t r, std::size_t R>
+inline constexpr bool is_light_alone<repeated_evaluator<Inner, r, R>> = r == R&& is_light_alone<Inner>;
+template <std::size_t R, class F, class... Evaluators>
+inline constexpr bool is_light_alone<elementwise_evaluator<R, F, Evaluators...>> = is_light_function<F> &&
+                                                                                   (is_light_alone<Evaluators> && ...);
+template <class Evaluator>
+requires(Evaluator::gathers) inline constexpr bool is_light_alone<Evaluator> =
+    is_light_alone<decltype(Evaluator::source)> && is_light_alone<decltype(Evaluator::indices)>;
+#endif
+
+/// `count` > 0 values from first to last; the first one is at `at` of its segment.
+template <class Reducer, class Row>
+LOCKSTEP_INLINE auto reduce_in_order(Reducer const& reducer, Row const& row, index at, index count) {
+  auto all = lift_at(reducer, row[0], at);
+  for (index i = 1; i < count; ++i) all = reducer.combine(all, lift_at(reducer, row[i], at + i));
+  return all;
+}
 
 /// The tile `number` of the segment [first, last), at most a tile long from there.
 template <class Reducer, class Evaluator>
@@ -48,11 +94,7 @@ auto reduce_segment_tile(Reducer const& reducer, value_window<Evaluator>& values
                          index number) {
   index const at = number * tile, count = std::min(tile, last - first - at);
   auto const row = values.get(first + at, count);
-  if (positional<Reducer> || count <= short_segment) {
-    auto all = lift_at(reducer, row[0], at);
-    for (index i = 1; i < count; ++i) all = reducer.combine(all, lift_at(reducer, row[i], at + i));
-    return all;
-  }
+  if (positional<Reducer> || count <= short_segment) return reduce_in_order(reducer, row, at, count);
   return reduce_part_of_row(reducer, row, 0, at, count);
 }
 
@@ -79,68 +121,106 @@ auto reduce_long_segment(device const& where, Reducer const& reducer, reader<Eva
   return combine_tree(reducer, partial.get(), tiles);
 }
 
+/// Where segments begin and end, as integers of any type.
+template <class Offset>
+struct offset_row {
+  Offset const* data;
+  LOCKSTEP_INLINE index operator[](index s) const { return static_cast<index>(data[s]); }
+};
+
 /// What is wrong with the offsets, if anything is.
 enum class offset_fault { none, not_ascending, outside };
 struct offset_survey {
   offset_fault fault = offset_fault::none;
   index at = 0;  ///< the offset that is wrong
-  bool any_empty = false;
+  bool any_empty = false, any_long = false;
 };
-inline offset_survey survey_offsets(device const& where, index const* offsets, index segments, index total) {
+template <class Offset>
+offset_survey survey_offsets(device const& where, offset_row<Offset> offsets, index segments, index total) {
   std::atomic<index> bad{-1};
-  std::atomic<bool> empty{false};
+  std::atomic<bool> empty{false}, some_long{false};
   parallel_ranges(where, segments, buffer_length, serial_below, [&](index first, index last) {
-    bool some_empty = false;
+    index shortest = 1, longest = 0, lowest = 0, highest = 0;  // no branches: vectors
     for (index s = first; s < last; ++s) {
-      some_empty |= offsets[s] == offsets[s + 1];
-      if (offsets[s] > offsets[s + 1] || offsets[s] < 0 || offsets[s + 1] > total) bad = s;
+      index const begin = offsets[s], end = offsets[s + 1];
+      auto const length =
+          static_cast<index>(static_cast<std::uint64_t>(end) - static_cast<std::uint64_t>(begin));  // may wrap
+      shortest = length < shortest ? length : shortest;
+      longest = length > longest ? length : longest;
+      lowest = begin < lowest ? begin : lowest;
+      highest = end > highest ? end : highest;
     }
-    if (some_empty) empty = true;
+    bool const some_bad = shortest < 0 || lowest < 0 || highest > total;
+    if (shortest == 0) empty = true;
+    if (longest > long_segment) some_long = true;
+    for (index s = first; some_bad && s < last; ++s)
+      if (offsets[s] > offsets[s + 1] || offsets[s] < 0 || offsets[s + 1] > total) bad = s;
   });
   index const s = bad;
-  if (s < 0) return {offset_fault::none, 0, empty};
+  if (s < 0) return {offset_fault::none, 0, empty, some_long};
   return {offsets[s] > offsets[s + 1] ? offset_fault::not_ascending : offset_fault::outside, s, empty};
+}
+
+/// The first segment whose end, counted among elements and segment ends together, is not before `place`: segment s ends
+/// at place offsets[s + 1] - offsets[0] + s.
+template <class Offset>
+index segment_at(offset_row<Offset> offsets, index segments, index place) {
+  index low = 0, high = segments;
+  while (low < high) {
+    index const middle = (low + high) / 2;
+    if (offsets[middle + 1] - offsets[0] + middle < place)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/// The segments [first, last) that are not long. (Its arguments are copies, to which writing results cannot write.)
+template <class Reducer, class Evaluator, class Row, class Offset, class Result>
+void reduce_some_segments(Reducer const reducer, value_window<Evaluator>& values, [[maybe_unused]] Row const row,
+                          [[maybe_unused]] bool const alone, offset_row<Offset> const offsets, index first,
+                          index const last, Result const nothing, Result* const results) {
+  for (index begin = offsets[first], end; first < last; ++first, begin = end) {
+    end = offsets[first + 1];
+    index const length = end - begin;
+    auto const finish = [&](auto const& all) { results[first] = static_cast<Result>(reducer.finish(all, length)); };
+    if (length == 0) {
+      results[first] = nothing;
+    } else if (length <= short_segment) {
+      if constexpr (is_light_alone<Evaluator>) {
+        if (alone && !values.holds(begin, length)) {
+          finish(reduce_in_order(reducer, rounded_row<Row>{row, begin}, 0, length));
+          continue;
+        }
+      }
+      finish(reduce_in_order(reducer, values.get(begin, length), 0, length));
+    } else if (length <= long_segment) {
+      finish(reduce_segment(reducer, values, begin, end));
+    }
+  }
 }
 
 /// results[s] = the reduction of [offsets[s], offsets[s + 1]), which lie within [0, total) and ascend; `nothing` for an
 /// empty segment.
-template <class Reducer, class Evaluator, class Result>
+template <class Reducer, class Evaluator, class Offset, class Result>
 void reduce_segments(device const& where, shape<1> const& extents, reduction_part<Reducer, Evaluator> const& part,
-                     index const* offsets, index segments, Result const& nothing, Result* results) {
+                     offset_row<Offset> offsets, index segments, bool any_long, Result const& nothing,
+                     Result* results) {
   index const total = extents[0];
   reader<Evaluator, 1> const from(part.evaluator, extents);
-  Reducer const& reducer = part.reducer;
-  auto const finish = [&](auto const& all, index s) {
-    results[s] = static_cast<Result>(reducer.finish(all, offsets[s + 1] - offsets[s]));
-  };
-  // A piece of the work is a range of elements and segment ends together: segment s ends at place offsets[s + 1] + s.
-  index const places = offsets[segments] - offsets[0] + segments;
-  auto const segment_at = [&](index place) {
-    index low = 0, high = segments;
-    while (low < high) {
-      index const middle = (low + high) / 2;
-      if (offsets[middle + 1] - offsets[0] + middle < place)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-    return low;
-  };
+  index const places = offsets[segments] - offsets[0] + segments;  // threads share elements and segment ends
   parallel_ranges(where, places, 1, serial_below, [&](index first, index last) {
     value_window<Evaluator> values(from, total);
-    index const end = last == places ? segments : segment_at(last);
-    for (index s = segment_at(first); s < end; ++s) {
-      index const length = offsets[s + 1] - offsets[s];
-      if (length == 0)
-        results[s] = nothing;
-      else if (length <= long_segment)
-        finish(reduce_segment(reducer, values, offsets[s], offsets[s + 1]), s);
-    }
+    index const stop = last == places ? segments : segment_at(offsets, segments, last);
+    reduce_some_segments(part.reducer, values, part.evaluator.row(coordinates<1>{}), part.evaluator.unit(), offsets,
+                         segment_at(offsets, segments, first), stop, nothing, results);
   });
-  if (places <= long_segment) return;
-  for (index s = 0; s < segments; ++s)
-    if (offsets[s + 1] - offsets[s] > long_segment)
-      finish(reduce_long_segment(where, reducer, from, total, offsets[s], offsets[s + 1]), s);
+  for (index s = 0; any_long && s < segments; ++s)
+    if (index const length = offsets[s + 1] - offsets[s]; length > long_segment) {
+      auto const all = reduce_long_segment(where, part.reducer, from, total, offsets[s], offsets[s + 1]);
+      results[s] = static_cast<Result>(part.reducer.finish(all, length));
+    }
 }
 
 }  // namespace cpu
