@@ -1,4 +1,4 @@
-// Evens out the brightness of a picture (PGM or PPM, binary): a histogram, its scan, and a gather through a table.
+// Evens out the brightness of a picture (PGM or PPM, binary): a histogram, its scan, and a pass through a table.
 // Usage: histogram_equalization [INPUT [OUTPUT]]. Without INPUT it makes a picture, too dark, of its own.
 #include "openmp/histogram_equalization.hpp"
 #include "example.hpp"
@@ -76,27 +76,53 @@ void write_picture(std::string const& path, picture const& image) {
 }
 
 /// The brightness of every pixel; green counts most.
-ls::array<int> brightness(picture const& image) {
-  auto const channel = [&](ls::index c) {
-    return ls::cast<int>(image.slice({0, 0, c}, {image.extent(0), image.extent(1), c + 1}));
-  };
-  ls::array<int, 3> gray;
-  if (image.extent(2) == 3)
-    gray = (77 * channel(0) + 150 * channel(1) + 29 * channel(2)) / 256;
-  else
-    gray = channel(0);
-  return gray.reshape(ls::shape{image.extent(0) * image.extent(1)});
-}
+template <int Channels>
+struct find_brightness {
+  LOCKSTEP_FN void operator()(ls::index i, ls::view<byte const> pixels, ls::view<byte> gray) const {
+    if constexpr (Channels == 3)
+      gray[i] = static_cast<byte>((77 * pixels[3 * i] + 150 * pixels[3 * i + 1] + 29 * pixels[3 * i + 2]) / 256);
+    else
+      gray[i] = pixels[i];
+  }
+};
 
-/// Adds to all channels of a pixel what its brightness lacks, so that all levels are about as frequent.
-picture equalize(picture const& image) {
-  ls::array<int> const gray = brightness(image);
+/// Adds to all channels of a pixel what the table says of its brightness.
+template <int Channels>
+struct change_pixels {
+  LOCKSTEP_FN void operator()(ls::index i, ls::view<byte const> pixels, ls::view<byte const> gray,
+                              ls::view<int const> table, ls::view<byte> result) const {
+    int const more = table[gray[i]];
+    for (int c = 0; c < Channels; ++c) {
+      int const wanted = pixels[Channels * i + c] + more;
+      result[Channels * i + c] = static_cast<byte>(wanted < 0 ? 0 : wanted > 255 ? 255 : wanted);
+    }
+  }
+};
+
+/// What a pixel of each brightness lacks, so that all levels become about as frequent.
+ls::array<int> equalizing_table(ls::array<byte> const& gray) {
   ls::array<ls::index> const below = ls::inclusive_scan(ls::bincount(gray, 256));
   ls::index const darkest = ls::min(ls::where(below > 0, below, ls::index(gray.size())));  // how many pixels
   float const scale = 255 / float(std::max<ls::index>(1, ls::index(gray.size()) - darkest));
-  ls::array<int> const table = ls::cast<int>(ls::cast<float>(ls::max(below - darkest, ls::index(0))) * scale + 0.5f);
-  auto const more = (ls::gather(table, gray) - gray).reshape(ls::shape{image.extent(0), image.extent(1), 1});
-  return ls::cast<byte>(ls::clamp(ls::cast<int>(image) + more, 0, 255));
+  auto const level = ls::cast<int>(ls::cast<float>(ls::max(below - darkest, ls::index(0))) * scale + 0.5f);
+  return level - ls::arange<int>(gray.device(), 256);
+}
+
+/// The pixels of a picture, all channels of each in turn, with brightness evened out.
+template <int Channels>
+void equalize(ls::array<byte, 3> const& image, ls::array<byte, 3>& result) {
+  ls::index const n = image.extent(0) * image.extent(1);
+  auto const pixels = image.reshape(ls::shape{n * Channels});
+  ls::array<byte> gray(image.device(), ls::shape{n});
+  ls::launch(image.device(), ls::elements(n), find_brightness<Channels>{}, pixels, gray);
+  ls::array<int> const table = equalizing_table(gray);
+  ls::launch(image.device(), ls::elements(n), change_pixels<Channels>{}, pixels, gray, table,
+             result.reshape(ls::shape{n * Channels}));
+}
+picture equalize(picture const& image) {
+  picture result(image.device(), image.shape());
+  image.extent(2) == 3 ? equalize<3>(image, result) : equalize<1>(image, result);
+  return result;
 }
 
 /// Waves of color, all of them dark.

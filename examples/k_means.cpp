@@ -8,10 +8,17 @@ namespace ls = lockstep;
 namespace {
 
 /// Which center is nearest to each point. |p - c|^2 = |p|^2 - 2 p.c + |c|^2, of which |p|^2 is the same for all
-/// centers.
+/// centers. Some points at a time, so that their products stay in the caches.
 ls::array<ls::index> nearest(ls::array<float, 2> const& points, ls::array<float, 2> const& centers) {
+  ls::index const n = points.extent(0), d = points.extent(1), at_a_time = 16384;
   ls::array<float> const squares = ls::sum(ls::square(centers), ls::axis(1));
-  return ls::argmin(squares - 2.0f * ls::matmul(points, ls::transpose(centers)), ls::axis(1));
+  ls::array<ls::index> labels(points.device(), ls::shape{n});
+  for (ls::index first = 0; first < n; first += at_a_time) {
+    ls::index const last = std::min(n, first + at_a_time);
+    auto const some = points.slice({first, 0}, {last, d});
+    labels.slice({first}, {last}) = ls::argmin(squares - 2.0f * ls::matmul(some, ls::transpose(centers)), ls::axis(1));
+  }
+  return labels;
 }
 
 /// Moves every center to the mean of its points; one without points stays.

@@ -72,3 +72,4 @@ add_test(NAME packages COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/support/check_packag
 set_tests_properties(packages PROPERTIES LABELS consumer)
 add_subdirectory(consumer)
 add_subdirectory(docs)
+add_subdirectory(numpy)

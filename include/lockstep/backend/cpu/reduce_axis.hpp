@@ -21,10 +21,18 @@ void with_values(reader<Evaluator, R> const& from, index first, index count, F&&
   f(pointer_row<value>{buffer.data()}, index{0});
 }
 
+/// Rows of at least this many values are searched for their extremum in vectors, and then for its place.
+inline constexpr index shortest_searched_row = 16;
+
 /// Part of one row along the last axis.
 template <class Reducer, class Row>
 auto reduce_part_of_row(Reducer const& reducer, Row row, index offset, index at, index count) {
   if constexpr (positional<Reducer>) {
+    if constexpr (has_vectors<Reducer> && std::is_same_v<Row, pointer_row<decltype(Reducer::accumulator::value)>>)
+      if (count >= shortest_searched_row) {
+        auto const value = reduce_tile(typename Reducer::value_reducer{}, row, offset, count);
+        return typename Reducer::accumulator{value, at + place_of<Reducer>(value, row.data + offset, count)};
+      }
     auto best = lift_at(reducer, row[offset], at);
     for (index i = 1; i < count; ++i) best = reducer.combine(best, lift_at(reducer, row[offset + i], at + i));
     return best;
