@@ -182,7 +182,11 @@ auto evaluate_to_host(E const& e) {
 }
 template <class E>
 value_t<E> evaluate_to_value(E const& e) {
-  return evaluate_to_array<value_t<E>>(borrow_node(e));
+  device const* const where = one_device_of(e);
+  if (!where || !where->is_cpu()) return evaluate_to_array<value_t<E>>(e);
+  value_t<E> value;  // needs no storage of the device's, which costs as much as adding up a thousand values
+  evaluate_into<true>(*where, e, view<value_t<E>, 0>(&value, {}));
+  return value;
 }
 
 }  // namespace LOCKSTEP_COMPILER

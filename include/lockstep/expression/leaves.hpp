@@ -33,16 +33,16 @@ target_info describe_target(view<T, Rank> const& target) {
 /// A visitor of leaves.
 struct leaf_survey {
   target_info target = {};
-  device const* expected = nullptr;  ///< where every leaf should lie
+  device const* expected = nullptr;  ///< where every leaf should lie; nullptr: where the first one does
 
   device const* first = nullptr;     ///< where the first leaf lies; nullptr when there is none
-  device const* stranger = nullptr;  ///< the first that is not the expected one
+  device const* stranger = nullptr;  ///< where the first leaf lies that does not
   overlap found = overlap::none;
 
   void operator()(leaf_info const& leaf) {
     device const& where = leaf.owner->where;
     if (!first) first = &where;
-    if (expected && !stranger && !(where == *expected)) stranger = &where;
+    if (!stranger && !(where == *(expected ? expected : first))) stranger = &where;
     if (leaf.end <= target.begin || leaf.begin >= target.end) return;
     bool same = leaf.pointwise && leaf.rank == target.rank && leaf.data == target.begin;
     for (std::size_t axis = 0; same && axis < target.rank; ++axis)
@@ -74,6 +74,15 @@ void require_device(E const& e, device const& where) {
   leaf_survey survey{{}, &where};
   e.visit(survey);
   if (survey.stranger) throw_wrong_device(*survey.stranger, where, e);
+}
+
+/// The device of all leaves, nullptr when there is none. Throws device_error when they lie on several.
+template <node E>
+device const* one_device_of(E const& e) {
+  leaf_survey survey;
+  e.visit(survey);
+  if (survey.stranger) throw_wrong_device(*survey.stranger, *survey.first, e);
+  return survey.first;
 }
 
 template <node E, class T, std::size_t Rank>

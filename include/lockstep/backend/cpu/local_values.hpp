@@ -24,6 +24,19 @@ struct local_values<T, Count, false> {
   T* data() { return values.get(); }
 };
 
+/// `count` values, on the heap only where there are many: asking for memory takes as long as adding up some hundreds.
+template <class T, index Few = 8>
+class few_or_many {
+ public:
+  explicit few_or_many(index count) : many_(count <= Few ? nullptr : new T[static_cast<std::size_t>(count)]) {}
+  T& operator[](index i) const { return data()[i]; }
+  T* data() const { return many_ ? many_.get() : few_; }
+
+ private:
+  mutable T few_[Few];
+  std::unique_ptr<T[]> many_;
+};
+
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

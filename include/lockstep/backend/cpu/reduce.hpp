@@ -165,7 +165,7 @@ class tile_reducer {
       : reducer_(part.reducer),
         reader_(part.evaluator, extents),
         total_(static_cast<index>(extents.size())),
-        partial_(new accumulator[static_cast<std::size_t>((total_ + tile - 1) / tile)]),
+        partial_((total_ + tile - 1) / tile),
         result_(result) {}
 
   void run(index tile_number) const {
@@ -210,7 +210,7 @@ class tile_reducer {
 
   void write_result() const {
     index const tiles = R == 0 ? 1 : (total_ + tile - 1) / tile;
-    auto all = combine_tree(reducer_, partial_.get(), tiles);
+    auto all = combine_tree(reducer_, partial_.data(), tiles);
     if constexpr (positional<Reducer>) all.at += place_in_tile(all);
     *result_ = static_cast<Result>(reducer_.finish(all, total_));
   }
@@ -232,7 +232,7 @@ class tile_reducer {
   Reducer reducer_;
   reader<Evaluator, R> reader_;
   index total_;
-  std::unique_ptr<accumulator[]> partial_;
+  few_or_many<accumulator> partial_;
   Result* result_;
 };
 
