@@ -203,4 +203,63 @@ TEST_CASE("bad offsets are named, and nothing is written") {
   });
 }
 
+/// Sums, minima and means of segments of at most `longest` values, in memory and computed, to the bit.
+template <class T>
+void check_short_segments(device const& dev, index longest, index last_length) {
+  generator random(static_cast<std::uint32_t>(longest));
+  std::vector<index> lengths;
+  for (int i = 0; i < 203; ++i) lengths.push_back(random.below(longest + 1));
+  lengths.push_back(last_length);
+  auto const offsets = offsets_of(lengths, 3);
+  std::vector<T> values(std::size_t(offsets.back()));
+  for (T& each : values) each = T(random.between(-1, 1));
+  values[5] = -T(0);
+  values[6] = -T(0);
+  array<T> const x(dev, values);
+  auto const at = segments(array<index>(dev, offsets));
+  auto const add = [](auto b, auto e) {
+    T all = b == e ? T(0) : *b++;
+    for (; b != e; ++b) all += *b;
+    return all;
+  };
+  auto const expected = each_segment<T>(values, offsets, add);
+  CHECK(same_bits(sum(x, at).to_host(), expected));
+  auto doubled = expected;
+  for (T& each : doubled) each *= 2;
+  CHECK(same_bits(sum(x * T(2), at).to_host(), doubled));
+  CHECK(same_bits(reduce(x, T(5), lockstep::minimum{}, at).to_host(),
+                  each_segment<T>(values, offsets, [](auto b, auto e) {
+                    T least = 5;
+                    for (; b != e; ++b) least = std::min(least, *b);
+                    return least;
+                  })));
+  values[values.size() / 2] = T(NAN);
+  values[7] = -T(INFINITY);
+  auto const least = reduce(array<T>(dev, values), T(5), lockstep::minimum{}, at).to_host();
+  auto const means = mean(array<T>(dev, values), at).to_host();
+  for (std::size_t s = 0; s < lengths.size(); ++s) {
+    bool nan = false;
+    T smallest = 5;
+    for (index i = offsets[s]; i < offsets[s + 1]; ++i) {
+      T const each = values[std::size_t(i)];
+      nan |= each != each;
+      smallest = std::min(smallest, each);
+    }
+    CHECK(((nan && least[s] != least[s]) || least[s] == smallest));
+    if (nan || lengths[s] == 0)
+      CHECK(means[s] != means[s]);
+    else if (expected[s] == expected[s] && smallest > -5)
+      CHECK(means[s] == expected[s] / T(lengths[s]));
+  }
+}
+
+TEST_CASE("short segments are combined from first to last, side by side or not") {
+  for_each_device([](device const& dev) {
+    for (index const longest : {1, 3, 8, 15, 16}) {
+      check_short_segments<float>(dev, longest, 0);
+      check_short_segments<double>(dev, longest, 16);
+    }
+  });
+}
+
 }  // namespace segmented_tests

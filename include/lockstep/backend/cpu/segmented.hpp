@@ -24,7 +24,12 @@ class value_window {
 
   explicit value_window(reader<Evaluator, 1> const& from, index total) : from_(from), total_(total) {}
 
+  bool in_memory() const {
+    if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<value>>) return from_.one_fast_row();
+    return false;
+  }
   bool holds(index first, index count) const { return first >= begin_ && first + count <= end_; }
+  bool has(index first, index count) const { return first + count <= total_; }
   /// The values at [first, first + count), count <= tile; good until the next call.
   LOCKSTEP_INLINE pointer_row<value> get(index first, index count) {
     if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<value>>)
@@ -96,6 +101,40 @@ auto reduce_segment_tile(Reducer const& reducer, value_window<Evaluator>& values
   auto const row = values.get(first + at, count);
   if (positional<Reducer> || count <= short_segment) return reduce_in_order(reducer, row, at, count);
   return reduce_part_of_row(reducer, row, 0, at, count);
+}
+
+/// How many short segments are reduced side by side, each in a lane of a vector.
+template <class Reducer>
+inline constexpr index segments_together = 1;
+#if !defined(__CUDACC__)
+template <class Reducer>
+requires(has_vectors<Reducer> &&
+         !positional<Reducer>) inline constexpr index segments_together<Reducer> = lanes_of<Reducer>::rows;
+#endif
+
+/// Reduces as many, where all are short. False, with nothing written, where it cannot be done.
+template <class Reducer, class Evaluator, class Offset, class Result>
+bool reduce_short_segments([[maybe_unused]] Reducer const& reducer, [[maybe_unused]] value_window<Evaluator>& values,
+                           [[maybe_unused]] Offset const* from_offsets, [[maybe_unused]] Result const& nothing,
+                           [[maybe_unused]] Result* results) {
+  constexpr index together = segments_together<Reducer>;
+  if constexpr (together > 1) {
+    index offsets[together + 1], longest = 0;
+    for (index k = 0; k <= together; ++k) offsets[k] = static_cast<index>(from_offsets[k]);
+    for (index k = 0; k < together; ++k) longest = std::max(longest, offsets[k + 1] - offsets[k]);
+    index const reach = offsets[together] - offsets[0] + short_segment;
+    if (longest > short_segment || !values.has(offsets[0], reach)) return false;
+    typename Reducer::accumulator found[together];
+    auto const* const from = values.get(offsets[0], reach).data - offsets[0];
+    if (!lanes_of<Reducer>::reduce_segments(from, offsets, longest, found)) return false;
+    for (index k = 0; k < together; ++k) {
+      index const length = offsets[k + 1] - offsets[k];
+      Result const result = static_cast<Result>(reducer.finish(found[k], length));
+      results[k] = length == 0 ? nothing : result;
+    }
+    return true;
+  }
+  return false;
 }
 
 /// A segment of at least one and at most long_segment elements.
@@ -181,9 +220,17 @@ template <class Reducer, class Evaluator, class Row, class Offset, class Result>
 void reduce_some_segments(Reducer const reducer, value_window<Evaluator>& values, [[maybe_unused]] Row const row,
                           [[maybe_unused]] bool const alone, offset_row<Offset> const offsets, index first,
                           index const last, Result const nothing, Result* const results) {
-  for (index begin = offsets[first], end; first < last; ++first, begin = end) {
-    end = offsets[first + 1];
-    index const length = end - begin;
+  constexpr index together = segments_together<Reducer>;
+  bool const side_by_side = together > 1 && (!is_light_alone<Evaluator> || values.in_memory());
+  for (index next_try = first; first < last; ++first) {
+    if (side_by_side && first >= next_try) {
+      while (last - first >= together &&
+             reduce_short_segments(reducer, values, offsets.data + first, nothing, results + first))
+        first += together;
+      if (first >= last) return;
+      next_try = first + together;
+    }
+    index const begin = offsets[first], end = offsets[first + 1], length = end - begin;
     auto const finish = [&](auto const& all) { results[first] = static_cast<Result>(reducer.finish(all, length)); };
     if (length == 0) {
       results[first] = nothing;

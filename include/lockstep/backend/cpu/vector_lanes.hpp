@@ -112,10 +112,38 @@ class vector_lanes {
     return !all.lost_nan();
   }
 
+  /// Reduces `rows` segments of at most `longest` values each, every one from its first value to its last; empty ones
+  /// give anything. Reads `longest` values, rounded up to whole vectors, from each offset on. False when a NaN may be
+  /// lost.
+  static bool reduce_segments(T const* from, index const* offsets, index longest, T* out) {
+    vector const identity = operation::identity - vector{};
+    words left = lengths_of(offsets);
+    vector all = identity;
+    [[maybe_unused]] vector poison{};
+    for (index column = 0; column < longest; column += per_vector, left -= per_vector) {
+      vector v[per_vector];
+      LOCKSTEP_UNROLL
+      for (int r = 0; r < per_vector; ++r) v[r] = load(pointer_row<T>{from + column}, offsets[r]);
+      block::template exchange_all<1>(v);  // now a vector has a value of each segment
+      LOCKSTEP_UNROLL
+      for (int k = 0; k < per_vector; ++k) {
+        vector const value = left > k ? v[k] : identity;
+        all = operation::combine(all, value);
+        if constexpr (operation::picks) poison += value;
+      }
+    }
+    __builtin_memcpy(out, &all, sizeof all);
+    if constexpr (!operation::picks) return true;
+    T const sum = fold<plus, per_vector / 2>(poison)[0];
+    return sum == sum;
+  }
+
  private:
   using operation = vector_operation<Op, T>;
   using block = square_block<T>;
   using vector = typename block::vector;
+  typedef std::conditional_t<sizeof(T) == 4, std::int32_t, long long> word;
+  typedef word words __attribute__((vector_size(vector_bytes)));
   static constexpr int per_vector = block::size;
   static constexpr int number = static_cast<int>(lanes) / per_vector;
   static constexpr int poisons = operation::picks ? 4 : 0;
@@ -139,8 +167,6 @@ class vector_lanes {
   }
 #if defined(__AVX2__)
   static vector load_some(pointer_row<T> row, index at, index count) {
-    typedef std::conditional_t<sizeof(T) == 4, std::int32_t, long long> word;
-    typedef word words __attribute__((vector_size(vector_bytes)));
     words places;
     for (int l = 0; l < per_vector; ++l) places[l] = static_cast<word>(l);
     words const wanted = places < static_cast<word>(count);
@@ -159,6 +185,25 @@ class vector_lanes {
     __builtin_memcpy(values, &v, sizeof v);
     for (index l = 0; l < count; ++l) values[l] = static_cast<T>(row[at + l]);
     return load(pointer_row<T>{values}, 0);
+  }
+  /// The lengths of as many segments, which fit into words.
+  [[gnu::always_inline]] static words lengths_of(index const* offsets) {
+    words lengths[sizeof(index) / sizeof(T)];
+    for (std::size_t k = 0; k < sizeof(index) / sizeof(T); ++k) {
+      typedef long long wide __attribute__((vector_size(vector_bytes)));
+      wide begin, end;
+      __builtin_memcpy(&begin, offsets + k * vector_bytes / sizeof(index), sizeof begin);
+      __builtin_memcpy(&end, offsets + k * vector_bytes / sizeof(index) + 1, sizeof end);
+      lengths[k] = reinterpret_cast<words>(end - begin);
+    }
+    if constexpr (sizeof(T) == sizeof(index))
+      return lengths[0];
+    else
+      return low_halves(lengths[0], lengths[1], std::make_integer_sequence<int, per_vector>{});
+  }
+  template <int... L>
+  [[gnu::always_inline]] static words low_halves(words a, words b, std::integer_sequence<int, L...>) {
+    return __builtin_shufflevector(a, b, (2 * L)...);
   }
   void restart() {
     LOCKSTEP_UNROLL
