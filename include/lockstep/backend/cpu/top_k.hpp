@@ -3,6 +3,7 @@
 #pragma once
 
 #include "argsort.hpp"
+#include "flags.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -21,8 +22,9 @@ class best_values {
     index at = 0;
     for (; at < count && !full_; ++at) add_one(values[at], place + at);
     for (; at + block <= count; at += block)
-      if (any_better(values + at)) add_better(values + at, place + at, block);
-    add_better(values + at, place + at, count - at);
+      if (any_better(values + at)) add_better(values + at, place + at);
+    for (T const worst = worst_; at < count; ++at)
+      if (before_(values[at], worst)) add_one(values[at], place + at);
   }
   void add_one(T const& value, index place) {
     found_[count_++] = {value, place};
@@ -38,7 +40,7 @@ class best_values {
   placed<T> const& at(index i) const { return found_[i]; }
 
  private:
-  static constexpr index block = 64;
+  static constexpr index block = flags_per_word;
 
   bool any_better(T const* values) const {
     T const worst = worst_;
@@ -51,12 +53,14 @@ class best_values {
     }
     return any != 0;
   }
-  // At most `block` values. Without branches: which of them are better cannot be foreseen.
-  void add_better(T const* values, index place, index count) {
+  // Which values of the block are better cannot be foreseen: no branch asks it of each.
+  void add_better(T const* values, index place) {
     T const worst = worst_;
-    for (index i = 0; i < count; ++i) {
-      found_[count_] = {values[i], place + i};
-      count_ += before_(values[i], worst) ? 1 : 0;
+    alignas(32) bool flags[block];
+    for (index i = 0; i < block; ++i) flags[i] = before_(values[i], worst);
+    for (std::uint64_t left = pack_word(flags); left != 0; left &= left - 1) {
+      index const i = __builtin_ctzll(left);
+      found_[count_++] = {values[i], place + i};
     }
     if (count_ >= room_) keep_best();
   }
