@@ -117,6 +117,7 @@ template <class Reducer, class Evaluator, class Offset, class Result>
 bool reduce_short_segments([[maybe_unused]] Reducer const& reducer, [[maybe_unused]] value_window<Evaluator>& values,
                            [[maybe_unused]] Offset const* from_offsets, [[maybe_unused]] Result const& nothing,
                            [[maybe_unused]] Result* results) {
+#if !defined(__CUDACC__)
   constexpr index together = segments_together<Reducer>;
   if constexpr (together > 1) {
     index offsets[together + 1], longest = 0;
@@ -134,6 +135,7 @@ bool reduce_short_segments([[maybe_unused]] Reducer const& reducer, [[maybe_unus
     }
     return true;
   }
+#endif
   return false;
 }
 
