@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: sort: stable_sort sort_by_key argsort argsort_by; types: bool integers float double
 // argsort and sort_by_key against std::stable_sort of places.
 #include <doctest/doctest.h>
 

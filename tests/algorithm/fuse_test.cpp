@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: map: fuse; types: bool integers float double
 // tie(y, z) = fuse(e, f): several results in one pass.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: places: gather scatter; types: integers float double
 // Gather and scatter against loops: every combination, computed and strided operands, and what happens to bad indices.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: places: histogram bincount; types: integers float double
 // Histograms and counts against loops over the definition of each bin, with values on the edges.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: row: map_rows; types: integers float double
 // map_rows with functions and types of the user's, against plain loops, in every way to walk rows.
 #include <doctest/doctest.h>
 

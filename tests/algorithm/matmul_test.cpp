@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: matmul: matmul matvec outer; types: integers float double half
 // Products of matrices against plain loops: every layout of the operands, stacks, types, and what follows them in a
 // pass.
 #include <doctest/doctest.h>

@@ -1,4 +1,8 @@
 // Runs on: cpu
+// Covers: random: uniform normal; types: float double
+// Covers: random: uniform; types: integers
+// Covers: random: bernoulli; types: bool
+// Covers: random: shuffle; types: integers
 // Random numbers: the words behind them, the same everywhere, and distributed as they should be.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: reduce: sum product min max argmin argmax any all count mean; types: bool integers float double
 // Reductions along each axis of one to four axes, at the sizes around the tiles, into windows and inside expressions.
 #include <doctest/doctest.h>
 

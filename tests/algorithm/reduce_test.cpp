@@ -1,4 +1,6 @@
 // Runs on: cpu, cuda
+// Covers: reduce: sum product min max argmin argmax any all count reduce mean evaluate; types: bool integers
+// Covers: reduce: sum product min max argmin argmax reduce mean evaluate; types: float double
 // Whole reductions: every reducer against plain loops, floats against doubles, what NaN and emptiness give, order.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: row: softmax log_softmax standardize map_rows; types: integers float double half
 // Row kernels against plain loops in double, along every axis, at the lengths around the ways to walk rows.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: scan: inclusive_scan_by_key exclusive_scan_by_key; types: integers float double
 // Scans by key, by segment and from the last element to the first, against plain loops.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: scan: inclusive_scan exclusive_scan; types: integers float
 // Scans along an axis of any rank against plain loops.
 #include <doctest/doctest.h>
 

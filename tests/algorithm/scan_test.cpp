@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: scan: inclusive_scan exclusive_scan; types: integers float double
 // Inclusive and exclusive scans against std::, of every kind of operator, at the sizes around the blocks.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,6 @@
 // Runs on: cpu
+// Covers: sort: is_sorted lower_bound upper_bound searchsorted merge; types: integers float
+// Covers: sort: set_union set_intersection set_difference; types: integers float
 // is_sorted, lower_bound, upper_bound, searchsorted, merge and set operations against std::.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: reduce: sum max argmin count reduce mean segments; types: integers float double
 // Reductions of segments against loops: short, long, empty and uneven ones, of memory and of computed values.
 #include <doctest/doctest.h>
 

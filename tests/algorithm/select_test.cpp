@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: select: select select_if remove remove_if partition nonzero; types: bool integers float double
 // select, partition and nonzero against std:: and plain loops, at the sizes around words, pieces and blocks.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: sort: sort stable_sort sorted segmented_sort; types: bool integers float double
 // sort, stable_sort, sorted and segmented_sort against std::, at the sizes around every cut-off.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: reduce: mean variance stddev norm logsumexp dot evaluate; types: integers float double half
 // variance, stddev, norm, logsumexp and dot against plain loops in long double, whole, by axis and together with
 // others.
 #include <doctest/doctest.h>

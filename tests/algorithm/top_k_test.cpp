@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: sort: top_k bottom_k nth_element median quantile; types: integers float double
 // top_k, bottom_k, nth_element, median and quantile against a full sort.
 #include <doctest/doctest.h>
 

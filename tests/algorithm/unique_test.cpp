@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: select: unique unique_with_counts run_length_decode; types: integers float double
 // unique and run-length coding against std:: and plain loops, at the sizes around words, pieces and blocks.
 #include <doctest/doctest.h>
 

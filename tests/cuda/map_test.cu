@@ -1,3 +1,4 @@
+// Covers: map: map where cast fuse; types: bool integers float double
 // map on GPUs: every element type, packed and element-wise access, views, fused outputs, user functions.
 #include <doctest/doctest.h>
 

@@ -1,3 +1,7 @@
+// Covers: places: gather reverse roll tile repeat concatenate; types: integers float double
+// Covers: matmul: outer; types: float
+// Covers: random: uniform bernoulli; types: integers float double
+// Covers: random: normal; types: float double
 // Expressions that read other places, and random numbers, on a GPU against the same on a CPU device.
 #include <doctest/doctest.h>
 

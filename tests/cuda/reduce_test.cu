@@ -1,3 +1,4 @@
+// Covers: reduce: sum product min max argmin argmax any all count reduce mean evaluate; types: integers float double
 // Reductions on GPUs: the bits of CPU devices, every element type, operators that do not commute, several at once,
 // every axis, ties and NaN.
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Covers: scan: inclusive_scan exclusive_scan; types: bool integers float
 // Scans on GPUs: every element type and size, operators that do not commute, in place, more tiles than a super-group
 // holds, and the same bits on every run.
 #include <doctest/doctest.h>

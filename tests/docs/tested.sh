@@ -18,7 +18,7 @@ for file in tests/*/*_test.cpp tests/cuda/*_test.cu; do
   if sed -n 1,2p "$file" | grep -q '^// Runs on:.*cuda'; then cuda=yes; fi
   bits=
   if grep -q same_bits "$file"; then bits=yes; fi
-  what=$(awk '/^\/\/ Runs on:/ { next } /^\/\// { sub(/^\/\/ ?/, ""); text = text (text ? " " : "") $0; next } { exit }
+  what=$(awk '/^\/\/ (Runs on|Covers):/ { next } /^\/\// { sub(/^\/\/ ?/, ""); text = text (text ? " " : "") $0; next } { exit }
               END { gsub(/\|/, "\\|", text); print text }' "$file")
   printf '| `%s` | %s | %s | %s | %s |\n' "${file#tests/}" "$cpu" "$cuda" "$bits" "$what"
 done

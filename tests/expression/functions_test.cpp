@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: map: map where cast clamp; types: bool integers float double
 // Functions of <cmath> and the library's own, map with user functions, where, cast, clamp, min and max.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // Runs on: cpu
+// Covers: places: reverse roll tile repeat concatenate; types: integers float double
 // Expressions in another order along their axes, against loops, of memory and of computed operands, nested, as targets'
 // own readers.
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: map: neighbor; types: integers float double
 // Broadcasting, indices, columns, neighbors and views of expressions, against plain loops; what is said of shapes that
 // do not fit; lifetimes.
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: kernels: launch atomic_add atomic_min atomic_max; types: integers float double
 // Custom kernels over elements: every rank, every kind of argument, atomics, and what is refused.
 #include <doctest/doctest.h>
 

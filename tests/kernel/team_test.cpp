@@ -1,4 +1,6 @@
 // Runs on: cpu, cuda
+// Covers: kernels: launch for_each reduce inclusive_scan exclusive_scan sort; types: integers float
+// Covers: kernels: barrier shared with_shared; types: integers float
 // Custom kernels over teams: collectives of every length against plain loops, shared memory, and what is refused.
 #include <doctest/doctest.h>
 

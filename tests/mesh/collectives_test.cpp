@@ -1,3 +1,5 @@
+// Covers: collectives: all_reduce broadcast all_gather reduce_scatter send receive; types: integers float double
+// Covers: collectives: barrier; types: none
 // Collectives among threads: every result, bit for bit, for up to nine ranks, five types and several operators.
 #include <doctest/doctest.h>
 

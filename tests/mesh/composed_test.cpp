@@ -1,3 +1,4 @@
+// Covers: collectives: all_reduce broadcast all_gather reduce_scatter; types: integers float double
 // Collectives composed from messages: on an engine that offers the required core and nothing else, and whose sends wait
 // for their receives, so that any circle of waiting ranks shows.
 #include <doctest/doctest.h>

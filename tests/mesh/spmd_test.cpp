@@ -1,3 +1,4 @@
+// Covers: collectives: spmd; types: none
 // spmd and collectives that go on while their ranks do something else.
 #include <doctest/doctest.h>
 

@@ -1,3 +1,4 @@
+// Covers: nn: linear conv2d max_pool2d flatten relu cross_entropy network; types: float
 // Every layer, alone and fused, against plain loops in double, and its gradient against central differences.
 #include <doctest/doctest.h>
 

@@ -1,3 +1,4 @@
+// Covers: nn: sgd schedule; types: float
 // SGD against a plain loop in double, and learning rate schedules against their formulas.
 #include <doctest/doctest.h>
 

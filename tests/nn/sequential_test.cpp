@@ -1,3 +1,4 @@
+// Covers: nn: linear conv2d max_pool2d flatten relu cross_entropy sequential; types: float
 // What a network says about itself, how it starts, in which order gradients become final, and what it refuses.
 #include <doctest/doctest.h>
 

@@ -1,3 +1,4 @@
+// Covers: nn: trainer; types: float
 // Training on several devices: the same bits on any number of them, every sample once per epoch, the right numbers.
 #include <doctest/doctest.h>
 
