@@ -14,3 +14,13 @@ add_test(NAME cuda.random COMMAND "${simulator}" --schedule random:1 --block-ord
                                   -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/*")
 set_tests_properties(cuda.launches_counted cuda.no_gpu cuda.full_memory cuda.lazy cuda.random
                      PROPERTIES LABELS cuda TIMEOUT 1800)
+
+# Debug mode, in a program of its own: after the error its GPU is lost, and the simulator's exit status says so.
+add_executable(cuda_debug cuda/debug/bounds.cu)
+lockstep_development_target(cuda_debug)
+target_link_libraries(cuda_debug PRIVATE lockstep::cuda)
+target_compile_definitions(cuda_debug PRIVATE LOCKSTEP_DEBUG)
+add_test(NAME cuda.debug COMMAND "${simulator}" --no-fatal -- $<TARGET_FILE:cuda_debug>)
+set(messages "new memory is NaN.*a kernel found the index 1000 along axis 0 of a view, expected one in .0, 1000.")
+string(APPEND messages ".*caught: launch of reads_behind on gpu:0")
+set_tests_properties(cuda.debug PROPERTIES LABELS cuda PASS_REGULAR_EXPRESSION "${messages}")
