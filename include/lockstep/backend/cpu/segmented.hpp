@@ -3,7 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
+#include "../../expression/elementwise.hpp"
 #include "reduce_axis.hpp"
 
 namespace lockstep {
@@ -31,7 +33,7 @@ class value_window {
   bool holds(index first, index count) const { return first >= begin_ && first + count <= end_; }
   bool has(index first, index count) const { return first + count <= total_; }
   /// The values at [first, first + count), count <= tile; good until the next call.
-  LOCKSTEP_INLINE pointer_row<value> get(index first, index count) {
+  [[gnu::always_inline]] pointer_row<value> get(index first, index count) {
     if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<value>>)
       if (from_.one_fast_row()) return {from_.fast_row().data + first};
     if (!holds(first, count)) [[unlikely]]
@@ -87,7 +89,7 @@ requires(Evaluator::gathers) inline constexpr bool is_light_alone<Evaluator> =
 
 /// `count` > 0 values from first to last; the first one is at `at` of its segment.
 template <class Reducer, class Row>
-LOCKSTEP_INLINE auto reduce_in_order(Reducer const& reducer, Row const& row, index at, index count) {
+[[gnu::always_inline]] inline auto reduce_in_order(Reducer const& reducer, Row const& row, index at, index count) {
   auto all = lift_at(reducer, row[0], at);
   for (index i = 1; i < count; ++i) all = reducer.combine(all, lift_at(reducer, row[i], at + i));
   return all;
