@@ -1,4 +1,5 @@
 // Runs on: cpu, cuda
+// Covers: reduce: reduce_by_key; types: integers float
 // reduce_by_key against plain loops: runs of every length, operators, and what is refused.
 #include <doctest/doctest.h>
 

@@ -137,19 +137,19 @@ template <class Evaluator, class V>
 inline constexpr bool reads_memory<1, Evaluator, V> =
     std::is_same_v<decltype(std::declval<Evaluator const&>().row(coordinates<1>{})), pointer_row<V>>;
 
-/// The place of the first value that is `best`, which is among them.
-template <class Reducer, class T>
-index place_of(T const& best, T const* values, index count) {
+/// The place, counted from `first`, of the first value that is `best`, which is among row[first], row[first + 1], ...
+template <class Reducer, class T, class Row>
+index place_of(T const& best, Row row, index first, index count) {
   constexpr index step = 32;
   index place = 0;
   if (best == best) {
     for (; place + step < count; place += step) {
       int found = 0;
-      for (index l = 0; l < step; ++l) found |= values[place + l] == best;
+      for (index l = 0; l < step; ++l) found |= row[first + place + l] == best;
       if (found) break;
     }
   }
-  while (place + 1 < count && !Reducer::same(values[place], best)) ++place;
+  while (place + 1 < count && !Reducer::same(row[first + place], best)) ++place;
   return place;
 }
 
@@ -220,10 +220,10 @@ class tile_reducer {
     if constexpr (R == 0) return 0;
     index const count = std::min(tile, total_ - best.at);
     if constexpr (R == 1 && reads_memory<R, Evaluator, value>)
-      if (reader_.one_fast_row()) return place_of<Reducer>(best.value, reader_.fast_row().data + best.at, count);
+      if (reader_.one_fast_row()) return place_of<Reducer>(best.value, reader_.fast_row(), best.at, count);
     local_values<value, tile> buffer;
     reader_.read(best.at, best.at + count, buffer.data());
-    return place_of<Reducer>(best.value, buffer.data(), count);
+    return place_of<Reducer>(best.value, pointer_row<value>{buffer.data()}, 0, count);
   }
 
   template <class, class, std::size_t, class>

@@ -2,8 +2,7 @@
 // order of combination is fixed by the shape alone.
 #pragma once
 
-#include "reduce.hpp"
-#include "turn.hpp"
+#include "short_rows.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -19,91 +18,6 @@ void with_values(reader<Evaluator, R> const& from, index first, index count, F&&
   local_values<value, tile> buffer;
   from.read(first, first + count, buffer.data());
   f(pointer_row<value>{buffer.data()}, index{0});
-}
-
-/// Rows of at least this many values are searched for their extremum in vectors, and then for its place.
-inline constexpr index shortest_searched_row = 16;
-
-/// Part of one row along the last axis.
-template <class Reducer, class Row>
-auto reduce_part_of_row(Reducer const& reducer, Row row, index offset, index at, index count) {
-  if constexpr (positional<Reducer>) {
-    if constexpr (has_vectors<Reducer> && std::is_same_v<Row, pointer_row<decltype(Reducer::accumulator::value)>>)
-      if (count >= shortest_searched_row) {
-        auto const value = reduce_tile(typename Reducer::value_reducer{}, row, offset, count);
-        return typename Reducer::accumulator{value, at + place_of<Reducer>(value, row.data + offset, count)};
-      }
-    auto best = lift_at(reducer, row[offset], at);
-    for (index i = 1; i < count; ++i) best = reducer.combine(best, lift_at(reducer, row[offset + i], at + i));
-    return best;
-  } else {
-    return reduce_tile(reducer, row, offset, count);
-  }
-}
-
-/// Rows of at most this many elements are reduced side by side.
-inline constexpr index short_row_length = 128;
-/// Rows of fewer elements are too short for vectors of their own.
-inline constexpr index shortest_vector_row = 7;
-/// Elements of the rows that are side by side.
-inline constexpr index short_row_elements = 1024;
-
-/// Reducers whose combinations of many rows can be vectors.
-template <class Reducer>
-inline constexpr bool combines_rows_abreast = false;
-template <class Reducer>
-requires(!positional<Reducer> &&
-         !looks_at_tiles<Reducer>) inline constexpr bool combines_rows_abreast<Reducer> = Reducer::commutative;
-
-/// Calls f(first row, number of rows, their values, which lie one after the other) for parts of the rows [begin, end),
-/// of at most `most` elements, which are read where they lie or into a buffer.
-template <class Evaluator, std::size_t R, class F>
-void for_rows(reader<Evaluator, R> const& from, index length, index most, index begin, index end, F&& f) {
-  using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
-  index const abreast = most / length;
-  if constexpr (reads_memory<R, Evaluator, value>)
-    if (from.one_fast_row()) {
-      for (index at = begin; at < end; at += abreast)
-        f(at, std::min(abreast, end - at), from.fast_row().data + at * length);
-      return;
-    }
-  local_values<value, tile> buffer;
-  for (index at = begin; at < end; at += abreast) {
-    index const rows = std::min(abreast, end - at);
-    from.read(at * length, (at + rows) * length, buffer.data());
-    f(at, rows, static_cast<value const*>(buffer.data()));
-  }
-}
-
-/// Reduces short rows: some of them are turned, so that vector lanes belong to different rows. Each row is combined in
-/// the order of reduce_tile.
-template <class Reducer, class Evaluator, std::size_t R, class Result>
-void reduce_short_rows(device const& where, axis_split const& split, Reducer const& reducer,
-                       reader<Evaluator, R> const& from, Result* results) {
-  using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
-  index const length = split.length, used = std::min(length, lanes), abreast = short_row_elements / length;
-  parallel_ranges(where, split.outer, abreast, serial_below / length, [&](index first, index last) {
-    local_values<value, short_row_elements> turned;
-    local_values<typename Reducer::accumulator, short_row_elements> space;
-    auto* const lane = space.data();
-    value const* const row = turned.data();
-    for_rows(from, length, short_row_elements, first, last, [&](index at, index rows, value const* values) {
-      turn(values, length, rows, length, turned.data(), abreast);
-      for (index i = 0; i < used * abreast; ++i) lane[i] = reducer.lift(row[i]);
-      for (index k = lanes; k < length; ++k) {
-        auto* const into = lane + k % lanes * abreast;
-        LOCKSTEP_INDEPENDENT
-        for (index r = 0; r < rows; ++r) into[r] = reducer.combine(into[r], reducer.lift(row[k * abreast + r]));
-      }
-      for (index width = lanes / 2; width > 0; width /= 2)
-        for (index l = 0; l < width && l + width < used; ++l) {
-          auto *const into = lane + l * abreast, *const with = lane + (l + width) * abreast;
-          LOCKSTEP_INDEPENDENT
-          for (index r = 0; r < rows; ++r) into[r] = reducer.combine(into[r], with[r]);
-        }
-      for (index r = 0; r < rows; ++r) results[at + r] = static_cast<Result>(reducer.finish(lane[r], length));
-    });
-  });
 }
 
 /// Reduces as many rows as can be reduced together in vectors, and returns their number.
@@ -145,8 +59,9 @@ template <class Reducer, class Evaluator, std::size_t R, class Result>
 void reduce_last_axis(device const& where, axis_split const& split, Reducer const& reducer,
                       reader<Evaluator, R> const& from, Result* results) {
   using accumulator = typename Reducer::accumulator;
-  if constexpr (combines_rows_abreast<Reducer>)
-    if (split.length <= (has_vectors<Reducer> ? shortest_vector_row - 1 : short_row_length) && split.outer > 1)
+  using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
+  if constexpr (goes_abreast<Reducer, value>)
+    if (split.length <= longest_row_abreast<Reducer> && split.outer > 1)
       return reduce_short_rows(where, split, reducer, from, results);
   if (split.length <= tile) return reduce_rows_of_one_tile(where, split, reducer, from, results);
   index const tiles = (split.length + tile - 1) / tile;

@@ -101,7 +101,7 @@ auto reduce_segment_tile(Reducer const& reducer, value_window<Evaluator>& values
                          index number) {
   index const at = number * tile, count = std::min(tile, last - first - at);
   auto const row = values.get(first + at, count);
-  if (positional<Reducer> || count <= short_segment) return reduce_in_order(reducer, row, at, count);
+  if (count <= short_segment) return reduce_in_order(reducer, row, at, count);
   return reduce_part_of_row(reducer, row, 0, at, count);
 }
 

@@ -45,9 +45,22 @@ struct square_block {
 };
 #endif
 
+/// The same as turn() of so few columns without gaps.
+template <index Columns, class T>
+void turn_columns(T const* in, index rows, T* out, index out_stride) {
+  LOCKSTEP_INDEPENDENT
+  for (index r = 0; r < rows; ++r)
+    for (index c = 0; c < Columns; ++c) out[c * out_stride + r] = in[r * Columns + c];
+}
+
 /// out[c * out_stride + r] = in[r * in_stride + c] for `rows` x `columns` elements.
 template <class T>
 [[gnu::noinline]] void turn(T const* in, index in_stride, index rows, index columns, T* out, index out_stride) {
+  if (in_stride == columns) {
+    if (columns == 2) return turn_columns<2>(in, rows, out, out_stride);
+    if (columns == 3) return turn_columns<3>(in, rows, out, out_stride);
+    if (columns == 4) return turn_columns<4>(in, rows, out, out_stride);
+  }
   index full_rows = 0, full_columns = 0;
 #if !defined(__CUDACC__)
   if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
