@@ -1,3 +1,4 @@
+// Covers: matmul: matmul matvec; types: integers float double
 // Matrix products on a GPU against the same on a CPU device: layouts, stacks, types, and what follows a product.
 #include <doctest/doctest.h>
 

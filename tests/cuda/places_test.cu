@@ -1,3 +1,4 @@
+// Covers: places: gather scatter histogram bincount; types: integers float double
 // Covers: places: gather reverse roll tile repeat concatenate; types: integers float double
 // Covers: matmul: outer; types: float
 // Covers: random: uniform bernoulli; types: integers float double

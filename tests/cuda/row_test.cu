@@ -1,3 +1,4 @@
+// Covers: row: softmax log_softmax standardize map_rows; types: integers float
 // Row kernels on a GPU against the same on a CPU device, along every axis, at the lengths around the ways to hold rows.
 #include <doctest/doctest.h>
 

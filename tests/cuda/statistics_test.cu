@@ -1,3 +1,5 @@
+// Covers: reduce: variance norm stddev logsumexp dot evaluate; types: float
+// Covers: random: shuffle; types: float
 // Variance, norms, logsumexp and dot products on a GPU against the same on a CPU device, whole and along axes; and
 // orders drawn at random.
 #include <doctest/doctest.h>
