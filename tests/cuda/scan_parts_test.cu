@@ -1,5 +1,6 @@
-// Covers: scan: inclusive_scan exclusive_scan inclusive_scan_by_key exclusive_scan_by_key; types: integers double structs
-// Covers: reduce: sum count reduce mean max argmax argmin; types: integers
+// Covers: scan: inclusive_scan exclusive_scan; types: integers double structs
+// Covers: scan: inclusive_scan_by_key exclusive_scan_by_key; types: integers double structs
+// Covers: reduce: sum count reduce mean max argmax argmin segments; types: integers
 // Scans by key and by segment, backward and along axes, on a GPU against the same on a CPU device.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
-// Covers: sort: sorted argsort segmented_sort is_sorted lower_bound upper_bound merge set_union set_intersection set_difference; types: integers float
+// Covers: sort: sorted argsort segmented_sort is_sorted lower_bound; types: integers float
+// Covers: sort: upper_bound merge set_union set_intersection set_difference; types: integers float
 // Sorts, merges, searches and set operations on a GPU against the same on a CPU device, at the sizes around CUB's
 // tiles.
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
-// Covers: sort: sort stable_sort sorted argsort argsort_by sort_by_key top_k bottom_k nth_element median quantile; types: integers float double structs
+// Covers: sort: sort stable_sort sorted argsort argsort_by; types: integers float double structs
+// Covers: sort: sort_by_key top_k bottom_k nth_element median quantile; types: integers float double structs
 // Sorts, merges, searches and set operations on a GPU against the same on a CPU device, at the sizes around CUB's
 // tiles.
 #include <doctest/doctest.h>
