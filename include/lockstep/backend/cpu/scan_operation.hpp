@@ -1,6 +1,7 @@
 // The operators that scans apply to whole vector registers: sums, and those for which the order of combination is free.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
