@@ -187,11 +187,16 @@ TEST_CASE("rows have the bits of a whole reduction, however long and however man
         x = lockstep::random::uniform<float>(dev, lockstep::shape{rows, length}, lockstep::seed(3), -1.0f, 1.0f);
         auto const sums = lockstep::sum(x, lockstep::axis(1)).to_host();
         auto const largest = lockstep::max(x * 2.0f, lockstep::axis(1)).to_host();
+        auto const spread = lockstep::variance(x, lockstep::axis(1)).to_host();
+        auto const places = lockstep::argmin(x, lockstep::axis(1)).to_host();
         std::size_t wrong = 0;
         for (lockstep::index r : {lockstep::index{0}, rows / 2, rows - 1}) {
           auto const row = x.slice({r, 0}, {r + 1, length});
           float const sum = lockstep::sum(row), most = lockstep::max(row);
-          wrong += sums[static_cast<std::size_t>(r)] != sum || largest[static_cast<std::size_t>(r)] != 2 * most;
+          float const variance = lockstep::variance(row);
+          lockstep::index const place = lockstep::argmin(row);
+          auto const at = static_cast<std::size_t>(r);
+          wrong += sums[at] != sum || largest[at] != 2 * most || spread[at] != variance || places[at] != place;
         }
         CHECK(wrong == 0);
       }
@@ -203,6 +208,7 @@ void check_special_rows(device const& dev, std::size_t rows, std::size_t length)
   INFO(rows, " rows of ", length);
   T const huge = std::numeric_limits<T>::infinity();
   std::vector<T> host(rows * length), zeros(rows * length, -T(0)), lowest(rows), largest(rows);
+  std::vector<index> first(rows);
   for (std::size_t r = 0; r < rows; ++r) {
     T* const row = &host[r * length];
     for (std::size_t i = 0; i < length; ++i) row[i] = static_cast<T>((r * 7 + i * 13) % 31) - 15;
@@ -211,6 +217,7 @@ void check_special_rows(device const& dev, std::size_t rows, std::size_t length)
     lowest[r] = *std::min_element(row, row + length), largest[r] = *std::max_element(row, row + length);
     for (std::size_t i = 0; i < length; ++i)
       if (row[i] != row[i]) lowest[r] = largest[r] = row[i];
+    first[r] = std::find_if(row, row + length, [&](T v) { return v == largest[r] || v != v; }) - row;
   }
   array<T, 2> const x(dev, {rows, length}, host), z(dev, {rows, length}, zeros);
   auto const low = min(x, axis(1)).to_host(), high = max(x, axis(1)).to_host();
@@ -218,6 +225,11 @@ void check_special_rows(device const& dev, std::size_t rows, std::size_t length)
   auto const same = [](T a, T b) { return a == b || (a != a && b != b); };
   CHECK(std::equal(low.begin(), low.end(), lowest.begin(), same));
   CHECK(std::equal(high.begin(), high.end(), largest.begin(), same));
+  CHECK(argmax(x, axis(1)).to_host() == first);
+  CHECK(argmax(x + T(0), axis(1)).to_host() == first);
+  auto const spread = variance(x, axis(1)).to_host();  // of rows with NaN or infinity: NaN
+  for (std::size_t r = 0; r < rows; ++r)
+    CHECK((spread[r] != spread[r]) == (r % 3 == 0 || (r % 2 == 0 && largest[r] - largest[r] != 0)));
   CHECK(std::all_of(sums.begin(), sums.end(), [](T v) { return v == 0 && std::signbit(v); }));
   CHECK(std::all_of(down.begin(), down.end(), [](T v) { return v == 0 && std::signbit(v); }));
   for (std::size_t r : {std::size_t{0}, rows / 2, rows - 1}) {
