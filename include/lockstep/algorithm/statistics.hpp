@@ -30,8 +30,9 @@ struct variance_reducer {
     return {count, a.mean + apart * share, a.squares + b.squares + apart * apart * a.count * share};
   }
   LOCKSTEP_INLINE result finish(accumulator a, index n) const {
-    bool const enough = n > ddof;  // otherwise 0 / 0
-    double const variance = (enough ? a.squares : 0.0) / static_cast<double>(enough ? n - ddof : 0);
+    bool const enough = n > ddof;                          // otherwise 0 / 0
+    double const squares = a.squares + (a.mean - a.mean);  // NaN among values that are not finite, wherever they are
+    double const variance = (enough ? squares : 0.0) / static_cast<double>(enough ? n - ddof : 0);
     return static_cast<result>(Root::value ? math::sqrt(variance) : variance);
   }
   result empty() const { return std::numeric_limits<result>::quiet_NaN(); }
