@@ -126,6 +126,10 @@ void check_picks(device const& dev, std::vector<T> const& host, Op op) {
   CHECK(std::memcmp(back.data(), backward.data(), host.size() * sizeof(T)) == 0);
 }
 
+struct wrapping_product {
+  LOCKSTEP_INLINE int operator()(int a, int b) const { return int(unsigned(a) * unsigned(b)); }
+};
+
 TEST_CASE("picks of zeros with signs and of NaN are those of a loop, on any number of threads") {
   for (int threads : {1, 2, 3}) {
     device const dev = device::cpu(threads);
@@ -142,7 +146,7 @@ TEST_CASE("picks of zeros with signs and of NaN are those of a loop, on any numb
     check_picks(dev, std::vector<double>(some.begin(), some.end()), lockstep::minimum{});
     check_picks(dev, random_values<std::int64_t>(40'000, 1), lockstep::minimum{});
     check_picks(dev, random_values<std::uint32_t>(40'000, 1), lockstep::maximum{});
-    check_picks(dev, std::vector<int>(20'000, 3), [](int a, int b) { return int(unsigned(a) * unsigned(b)); });
+    check_picks(dev, std::vector<int>(20'000, 3), wrapping_product{});
   }
 }
 
