@@ -5,8 +5,7 @@
 
 #include <lockstep/lockstep.hpp>
 
-#include "support/devices.hpp"
-#include "support/values.hpp"
+#include "support/both_devices.hpp"
 
 namespace select_tests {
 
@@ -34,15 +33,12 @@ struct sample {
 /// f(device, n) on both devices.
 template <class F>
 void check_same(F&& f) {
-  for (std::size_t n : lengths) {
-    INFO("n ", n);
-    CHECK(difference(f(device::gpu(0), n), f(device::cpu(1), n)) == "");
-  }
+  lockstep::test::check_same_for(lengths, f);
 }
 
 template <class T>
 array<T> numbers(device const& dev, std::size_t n, std::int64_t below = 100) {
-  return array<T>(dev, random_values<T>(n, n + 1, 0, below));
+  return lockstep::test::whole_numbers<T>(dev, n, 0, below);
 }
 
 TEST_CASE("masks, of memory and computed") {

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <lockstep/lockstep.hpp>
 
-#include "support/values.hpp"
+#include "support/both_devices.hpp"
 
 namespace sort_tests {
 
@@ -19,14 +19,11 @@ std::size_t const lengths[] = {0, 1, 2, 33, 1000, 4097, 20011};
 /// f(device, n) on both devices.
 template <class F>
 void check_same(F&& f) {
-  for (std::size_t n : lengths) {
-    INFO("n ", n);
-    CHECK(difference(f(device::gpu(0), n), f(device::cpu(1), n)) == "");
-  }
+  lockstep::test::check_same_for(lengths, f);
 }
 template <class T>
 array<T> numbers(device const& dev, std::size_t n, std::int64_t from = -100, std::int64_t below = 100) {
-  return array<T>(dev, random_values<T>(n, n + 1, from, below));
+  return lockstep::test::whole_numbers<T>(dev, n, from, below);
 }
 
 struct by_tens {

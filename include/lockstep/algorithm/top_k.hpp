@@ -47,14 +47,17 @@ ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index 
   auto extents = borrow_node(operand).shape();
   if (k < 0 || k > extents[along.number]) throw_bad_k(name, k, extents[along.number]);
   extents[along.number] = k;
-  if (where.is_gpu()) {
-    array<value_t<E>, rank_v<E>> const values = sorted(operand, along, Order{});
-    array<index, rank_v<E>> const places = argsort(operand, along, Order{});
-    return {values.slice(shape<rank_v<E>>(), extents), places.slice(shape<rank_v<E>>(), extents)};
-  }
   dense_values const values(where, operand);
   ranked<T, rank_v<E>> result{array<T, rank_v<E>>(where, extents), array<index, rank_v<E>>(where, extents)};
   if (extents.size() == 0) return result;
+  if (where.is_gpu()) {
+    array<index, rank_v<E>> places(where, values.shape());
+    axis_split const split(values.shape(), along.number);
+    cuda::argsort_lines(where, split, values.data(), Order{}, places.data());
+    result.indices = places.slice(shape<rank_v<E>>(), extents);
+    cuda::read_lines(where, split, k, values.data(), result.indices.data(), result.values.data());
+    return result;
+  }
   cpu::line_layout const lines(values.shape(), along.number), to(extents, along.number);
   cpu::for_each_line<false>(where, lines, values.data(), [&](device const& on, T const* line, index number) {
     cpu::scratch<T> best(on, k);

@@ -46,6 +46,14 @@ void segmented_sort(device const& where, Arguments const&...) {
   throw_needs_cuda(where);
 }
 template <class... Arguments>
+bool has_bad_offsets(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
+void read_lines(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
+template <class... Arguments>
 bool is_sorted(device const& where, Arguments const&...) {
   throw_needs_cuda(where);
 }

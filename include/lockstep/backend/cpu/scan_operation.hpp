@@ -86,32 +86,22 @@ template <class V>
 #endif
   return a < b ? b : a;
 }
-template <class T>
-struct scan_operation<minimum, T> {
-  static constexpr bool known = true, picks = true;
+template <class Op, class T>
+requires(std::is_same_v<Op, minimum> || std::is_same_v<Op, maximum>) struct scan_operation<Op, T> {
+  static constexpr bool known = true, picks = true, smallest = std::is_same_v<Op, minimum>;
   using number = T;
-  static constexpr T identity = greatest_value<T>();
+  static constexpr T identity = smallest ? greatest_value<T>() : least_value<T>();
   template <class V>
   [[gnu::always_inline]] static V combine(V a, V b) {
-    V const smaller = smaller_of(b, a);
-    if constexpr (std::is_floating_point_v<T>)
-      return b != b ? b : smaller;
+    V picked;
+    if constexpr (smallest)
+      picked = smaller_of(b, a);
     else
-      return smaller;
-  }
-};
-template <class T>
-struct scan_operation<maximum, T> {
-  static constexpr bool known = true, picks = true;
-  using number = T;
-  static constexpr T identity = least_value<T>();
-  template <class V>
-  [[gnu::always_inline]] static V combine(V a, V b) {
-    V const larger = larger_of(b, a);
+      picked = larger_of(b, a);
     if constexpr (std::is_floating_point_v<T>)
-      return b != b ? b : larger;
+      return b != b ? b : picked;
     else
-      return larger;
+      return picked;
   }
 };
 template <std::integral T>

@@ -61,6 +61,11 @@ struct values_in_order {
 struct own_index {
   LOCKSTEP_INLINE index operator()(index i) const { return i; }
 };
+template <class T>
+struct values_in_memory {
+  T const* data;
+  LOCKSTEP_INLINE T operator()(index i) const { return data[i]; }
+};
 
 /// Memory of the device for the time of one call; what is queued on its stream may go on using it.
 template <class T>
@@ -80,6 +85,35 @@ T value_of(device const& where, T const* on_device) {
   T value;
   where.state().copy_to_host(&value, on_device, sizeof(T));
   return value;
+}
+
+template <class Values, class T>
+__global__ void __launch_bounds__(block_threads)
+    read_places_kernel(Values values, index const* places, index count, T* target) {
+  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
+  if (i < count) target[i] = values(places[i]);
+}
+/// target[i] = values(places[i]), for `count` places.
+template <class Values, class T>
+void read_places(device const& where, Values const& values, index const* places, index count, T* target) {
+  launch(where, "reading places", read_places_kernel<Values, T>, ceil_div(count, block_threads), block_threads, values,
+         places, count, target);
+}
+
+template <class Predicate>
+__global__ void __launch_bounds__(block_threads) find_kernel(Predicate holds, index count, int* found) {
+  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
+  if (i < count && holds(i)) atomicOr(found, 1);
+}
+/// Waits to hear whether a predicate holds for an index in [0, count).
+template <class Predicate>
+bool holds_anywhere(device const& where, char const* doing, index count, Predicate const& holds) {
+  temporary<int> const found(where, 1);
+  unsigned char const zero = 0;
+  where.state().fill(found.data(), &zero, 1, sizeof(int));
+  launch(where, doing, find_kernel<Predicate>, ceil_div(count, block_threads), block_threads, holds, count,
+         found.data());
+  return value_of(where, found.data()) != 0;
 }
 
 /// Runs call(temporary memory, its bytes) as CUB wants it: once to hear how many bytes, then with them. Throws

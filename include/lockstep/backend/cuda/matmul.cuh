@@ -55,30 +55,32 @@ struct turned_layout {
   }
 };
 
-inline cublasStatus_t gemm(cublasHandle_t blas, cublasOperation_t a_turn, cublasOperation_t b_turn, index m, index n,
-                           index k, float const* a, index a_row, float const* b, index b_row, float* c, index c_row) {
-  float const one = 1, zero = 0;
-  return cublasSgemm_64(blas, a_turn, b_turn, m, n, k, &one, a, a_row, b, b_row, &zero, c, c_row);
+/// c = a b, of matrices that lie by columns.
+template <class T>
+cublasStatus_t gemm(cublasHandle_t blas, cublasOperation_t a_turn, cublasOperation_t b_turn, index m, index n, index k,
+                    T const* a, index a_row, T const* b, index b_row, T* c, index c_row) {
+  T const one = 1, zero = 0;
+  auto const call = [&](auto* f) {
+    return f(blas, a_turn, b_turn, m, n, k, &one, a, a_row, b, b_row, &zero, c, c_row);
+  };
+  if constexpr (std::is_same_v<T, float>)
+    return call(cublasSgemm_64);
+  else
+    return call(cublasDgemm_64);
 }
-inline cublasStatus_t gemm(cublasHandle_t blas, cublasOperation_t a_turn, cublasOperation_t b_turn, index m, index n,
-                           index k, double const* a, index a_row, double const* b, index b_row, double* c,
-                           index c_row) {
-  double const one = 1, zero = 0;
-  return cublasDgemm_64(blas, a_turn, b_turn, m, n, k, &one, a, a_row, b, b_row, &zero, c, c_row);
-}
-inline cublasStatus_t gemm_stack(cublasHandle_t blas, cublasOperation_t a_turn, cublasOperation_t b_turn, int m, int n,
-                                 int k, float const* a, int a_row, index a_step, float const* b, int b_row,
-                                 index b_step, float* c, int c_row, index c_step, int count) {
-  float const one = 1, zero = 0;
-  return cublasSgemmStridedBatched(blas, a_turn, b_turn, m, n, k, &one, a, a_row, a_step, b, b_row, b_step, &zero, c,
-                                   c_row, c_step, count);
-}
-inline cublasStatus_t gemm_stack(cublasHandle_t blas, cublasOperation_t a_turn, cublasOperation_t b_turn, int m, int n,
-                                 int k, double const* a, int a_row, index a_step, double const* b, int b_row,
-                                 index b_step, double* c, int c_row, index c_step, int count) {
-  double const one = 1, zero = 0;
-  return cublasDgemmStridedBatched(blas, a_turn, b_turn, m, n, k, &one, a, a_row, a_step, b, b_row, b_step, &zero, c,
-                                   c_row, c_step, count);
+/// `count` such products, whose matrices lie `*_step` apart.
+template <class T>
+cublasStatus_t gemm_stack(cublasHandle_t blas, cublasOperation_t a_turn, cublasOperation_t b_turn, int m, int n, int k,
+                          T const* a, int a_row, index a_step, T const* b, int b_row, index b_step, T* c, int c_row,
+                          index c_step, int count) {
+  T const one = 1, zero = 0;
+  auto const call = [&](auto* f) {
+    return f(blas, a_turn, b_turn, m, n, k, &one, a, a_row, a_step, b, b_row, b_step, &zero, c, c_row, c_step, count);
+  };
+  if constexpr (std::is_same_v<T, float>)
+    return call(cublasSgemmStridedBatched);
+  else
+    return call(cublasDgemmStridedBatched);
 }
 
 template <class Product>

@@ -26,48 +26,31 @@ template <class T>
 using atomic_integer =
     std::conditional_t<sizeof(T) == 8, std::conditional_t<std::is_signed_v<T>, long long, unsigned long long>,
                        std::conditional_t<std::is_signed_v<T>, int, unsigned>>;
-template <class T>
-inline constexpr bool has_atomics = std::is_integral_v<T> && sizeof(T) >= 4;
-
-/// Combines at once, in any order. None but for operators on integers whose order does not matter.
+/// Operators on them whose order does not matter.
 template <class T, class Op>
-struct unordered_combiner {
-  static constexpr bool possible = false;
-};
-template <class T>
-requires has_atomics<T>
-struct unordered_combiner<T, plus> {
-  static constexpr bool possible = true;
-  __device__ static void combine(T* place, T value) {
-    using bits = std::make_unsigned_t<atomic_integer<T>>;
+inline constexpr bool combines_unordered = std::is_integral_v<T> && sizeof(T) >= 4 &&
+                                           (std::is_same_v<Op, plus> || std::is_same_v<Op, minimum> ||
+                                            std::is_same_v<Op, maximum>);
+
+/// Combines at once what other threads may be combining as well.
+template <class Op, class T>
+__device__ __forceinline__ void combine_at_once(T* place, T value) {
+  using number = atomic_integer<T>;
+  using bits = std::make_unsigned_t<number>;
+  if constexpr (std::is_same_v<Op, plus>)
     atomicAdd(reinterpret_cast<bits*>(place), static_cast<bits>(value));
-  }
-};
-template <class T>
-requires has_atomics<T>
-struct unordered_combiner<T, minimum> {
-  static constexpr bool possible = true;
-  __device__ static void combine(T* place, T value) {
-    using number = atomic_integer<T>;
+  else if constexpr (std::is_same_v<Op, minimum>)
     atomicMin(reinterpret_cast<number*>(place), static_cast<number>(value));
-  }
-};
-template <class T>
-requires has_atomics<T>
-struct unordered_combiner<T, maximum> {
-  static constexpr bool possible = true;
-  __device__ static void combine(T* place, T value) {
-    using number = atomic_integer<T>;
+  else
     atomicMax(reinterpret_cast<number*>(place), static_cast<number>(value));
-  }
-};
+}
 
 template <class T, class Op, class Task>
 __global__ void __launch_bounds__(block_threads) combine_unordered_kernel(Task task) {
   index const i = blockIdx.x * index{block_threads} + threadIdx.x;
   if (i >= task.total) return;
   index const place = task.indices(i);
-  if (task.holds(place)) unordered_combiner<T, Op>::combine(task.target + place, static_cast<T>(task.values(i)));
+  if (task.holds(place)) combine_at_once<Op>(task.target + place, static_cast<T>(task.values(i)));
 }
 
 template <class Combine, class Task>
@@ -134,7 +117,7 @@ void scatter(device const& where, T* target, index extent, shape<R> const& exten
     using task_type = scatter_task<T, places, elements>;
     task_type const task{target, extent, places(indices, extents), elements(values, extents), total};
     index const blocks = ceil_div(total, block_threads);
-    if constexpr (unordered_combiner<T, Op>::possible)
+    if constexpr (combines_unordered<T, Op>)
       launch(where, "scattering", combine_unordered_kernel<T, Op, task_type>, blocks, block_threads, task);
     else if constexpr (Combine::is_distinct)
       launch(where, "scattering", write_distinct_kernel<Combine, task_type>, blocks, block_threads, task, combine);

@@ -57,12 +57,13 @@ void search(device const& where, T const* sorted, index size, Evaluator const& v
   }
 }
 
+/// Whether value i + 1 comes before value i.
 template <class T, class Compare>
-__global__ void __launch_bounds__(block_threads)
-    find_disorder_kernel(T const* values, index count, Compare before, int* found) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x + 1;
-  if (i < count && before(values[i], values[i - 1])) atomicOr(found, 1);
-}
+struct in_disorder {
+  T const* values;
+  Compare before;
+  LOCKSTEP_INLINE bool operator()(index i) const { return before(values[i + 1], values[i]); }
+};
 /// True when no value comes before the one in front of it.
 template <class T, class Order>
 bool is_sorted(device const& where, T const* values, index count, Order const& order) {
@@ -70,13 +71,9 @@ bool is_sorted(device const& where, T const* values, index count, Order const& o
     throw_host_only(where);
     return false;
   } else {
-    temporary<int> const found(where, 1);
-    unsigned char const zero = 0;
-    where.state().fill(found.data(), &zero, 1, sizeof(int));
     auto const before = comparison_of<T>(order);
-    launch(where, "looking for disorder", find_disorder_kernel<T, std::remove_const_t<decltype(before)>>,
-           ceil_div(count - 1, block_threads), block_threads, values, count, before, found.data());
-    return value_of(where, found.data()) == 0;
+    return !holds_anywhere(where, "looking for disorder", count - 1,
+                           in_disorder<T, std::remove_const_t<decltype(before)>>{values, before});
   }
 }
 
@@ -97,10 +94,7 @@ void merge(device const& where, T const* a, index a_size, T const* b, index b_si
 template <bool Common, class T, class Compare>
 struct compared_runs {
   using value_type = T;
-  struct memory {
-    T const* data;
-    LOCKSTEP_INLINE T operator()(index i) const { return data[i]; }
-  } values;
+  values_in_memory<T> values;
   sorted_run<T, Compare> own, other;
 
   LOCKSTEP_INLINE bool keeps(index i) const {

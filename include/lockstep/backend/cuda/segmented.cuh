@@ -61,20 +61,15 @@ struct segment_results {
   }
 };
 
-template <class I>
-__global__ void __launch_bounds__(block_threads) find_empty_kernel(I const* offsets, index segments, int* found) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < segments && offsets[i] >= offsets[i + 1]) atomicOr(found, 1);
-}
+template <class Offset>
+struct is_empty_segment {
+  Offset const* offsets;
+  LOCKSTEP_INLINE bool operator()(index i) const { return offsets[i] >= offsets[i + 1]; }
+};
 /// Waits to hear whether a segment is empty.
-template <class I>
-bool any_empty(device const& where, I const* offsets, index segments) {
-  temporary<int> const found(where, 1);
-  unsigned char const zero = 0;
-  where.state().fill(found.data(), &zero, 1, sizeof(int));
-  launch(where, "looking for empty segments", find_empty_kernel<I>, ceil_div(segments, block_threads), block_threads,
-         offsets, segments, found.data());
-  return value_of(where, found.data()) != 0;
+template <class Offset>
+bool any_empty(device const& where, Offset const* offsets, index segments) {
+  return holds_anywhere(where, "looking for empty segments", segments, is_empty_segment<Offset>{offsets});
 }
 
 /// Reduces the segments of `total` values; empty ones give `nothing`.

@@ -88,19 +88,11 @@ index select_positions(device const& where, Source const& source, index total, i
   return compact(where, source, own_index{}, total, target);
 }
 
-template <class Values, class T>
-__global__ void __launch_bounds__(block_threads)
-    read_places_kernel(Values values, index const* places, index count, T* target) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < count) target[i] = values(places[i]);
-}
 template <class Source>
 index select_both(device const& where, Source const& source, index total, typename Source::value_type* target,
                   index* positions) {
   index const kept = select_positions(where, source, total, positions);
-  launch(where, "selecting", read_places_kernel<decltype(source.values), typename Source::value_type>,
-         ceil_div(kept, block_threads), block_threads, source.values, static_cast<index const*>(positions), kept,
-         target);
+  read_places(where, source.values, positions, kept, target);
   return kept;
 }
 

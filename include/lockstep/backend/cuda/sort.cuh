@@ -165,16 +165,10 @@ void argsort_values(device const& where, T const* values, index n, Order const& 
   }
 }
 
-template <class T>
-__global__ void __launch_bounds__(block_threads)
-    gather_values_kernel(T const* from, index n, index const* places, T* to) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < n) to[i] = from[places[i]];
-}
 /// to[i] = from[places[i]], for n values.
 template <class T>
 void gather_values(device const& where, T const* from, index n, index const* places, T* to) {
-  launch(where, "gathering", gather_values_kernel<T>, ceil_div(n, block_threads), block_threads, from, n, places, to);
+  read_places(where, values_in_memory<T>{from}, places, n, to);
 }
 /// values[i] = values[places[i]], for n values.
 template <class T>

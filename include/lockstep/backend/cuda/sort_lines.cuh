@@ -156,6 +156,23 @@ class turned_lines {
   temporary<T> rows_;
 };
 
+template <class T>
+__global__ void __launch_bounds__(block_threads)
+    read_lines_kernel(axis_split lines, index kept, T const* values, index const* places, index count, T* target) {
+  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
+  if (i >= count) return;
+  index const inner = i % lines.inner, outer = i / lines.inner / kept;
+  target[i] = values[(outer * lines.length + places[i]) * lines.inner + inner];
+}
+/// The values of lines at `kept` places of each, counted along it.
+template <class T>
+void read_lines(device const& where, axis_split const& lines, index kept, T const* values, index const* places,
+                T* target) {
+  index const count = lines.outer * kept * lines.inner;
+  launch(where, "reading places", read_lines_kernel<T>, ceil_div(count, block_threads), block_threads, lines, kept,
+         values, places, count, target);
+}
+
 /// Sorts each line along an axis of a dense array.
 template <class T, class Order>
 void sort_lines(device const& where, axis_split const& lines, T* values, Order const& order) {
@@ -175,6 +192,21 @@ void argsort_lines(device const& where, axis_split const& lines, T const* values
   rows.read(values);
   argsort_rows(where, static_cast<T const*>(rows.data()), lines.outer * lines.inner, lines.length, order, found.data());
   found.write(places);
+}
+
+/// Whether offset i is below the one before it, or, at the ends, not 0 or not n.
+template <class Offset>
+struct is_bad_offset {
+  Offset const* offsets;
+  index segments, n;
+  LOCKSTEP_INLINE bool operator()(index i) const {
+    return i == 0 ? offsets[0] != 0 || offsets[segments] != n : offsets[i] < offsets[i - 1];
+  }
+};
+/// Waits to hear whether offsets do anything but ascend from 0 to n.
+template <class Offset>
+bool has_bad_offsets(device const& where, Offset const* offsets, index segments, index n) {
+  return holds_anywhere(where, "looking at offsets", segments + 1, is_bad_offset<Offset>{offsets, segments, n});
 }
 
 /// Sorts segments [offsets[i], offsets[i + 1]) of n values, each by itself.
