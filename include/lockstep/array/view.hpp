@@ -15,6 +15,9 @@ struct view {
   T* data = nullptr;
   shape<Rank> extents;
   shape<Rank> strides;  ///< in elements
+#if defined(LOCKSTEP_DEBUG)
+  debug::argument_number argument;
+#endif
 
   view() = default;
   LOCKSTEP_FN view(T* d, shape<Rank> const& e) : data(d), extents(e), strides(row_major_strides(e)) {}
@@ -22,7 +25,11 @@ struct view {
   /// A view to write through is also one to read through.
   template <class U>
   requires(std::is_same_v<U const, T>) LOCKSTEP_FN view(view<U, Rank> const& other)
-      : data(other.data), extents(other.extents), strides(other.strides) {}
+      : data(other.data), extents(other.extents), strides(other.strides) {
+#if defined(LOCKSTEP_DEBUG)
+    argument = other.argument;
+#endif
+  }
 
   LOCKSTEP_FN index extent(std::size_t axis) const { return extents[axis]; }
   LOCKSTEP_FN std::size_t size() const { return extents.size(); }
@@ -33,7 +40,7 @@ struct view {
   requires(sizeof...(Indices) == Rank) LOCKSTEP_FN T& operator()(Indices... indices) const {
 #if defined(LOCKSTEP_DEBUG)
     index const at[Rank == 0 ? 1 : Rank] = {static_cast<index>(indices)...};
-    debug::require_inside(data, extents.extents, at, Rank);
+    debug::require_inside(argument, extents.extents, at, Rank);
 #endif
     index offset = 0;
     std::size_t axis = 0;

@@ -14,62 +14,62 @@ inline constexpr bool on = true;
 inline constexpr bool on = false;
 #endif
 
-/// Which kernel runs, and where the memory of its arguments is.
-struct kernel_note {
-  static constexpr int most = 16;
-  char const* kernel = nullptr;
-  int count = 0;
-  void const* memory[most] = {};
-
-  /// The number of the argument whose first element is at `data`, counted from 1; 0 when it is none of them.
-  int argument_at(void const* data) const {
-    for (int k = 0; k < count && k < most; ++k)
-      if (data && memory[k] == data) return k + 1;
-    return 0;
-  }
+/// Which argument of a launch a view is, counted from 1; 0 for a view that the kernel made itself.
+struct argument_number {
+  int value = 0;
 };
 
 #if defined(LOCKSTEP_DEBUG)
 
-inline thread_local kernel_note const* running = nullptr;
+inline thread_local char const* running = nullptr;
 
 /// Says for a while that the calling thread runs a kernel.
 class running_kernel {
  public:
-  explicit running_kernel(kernel_note const& note) : before_(running) { running = &note; }
+  explicit running_kernel(char const* kernel) : before_(running) { running = kernel; }
   running_kernel(running_kernel const&) = delete;
   running_kernel& operator=(running_kernel const&) = delete;
   ~running_kernel() { running = before_; }
 
  private:
-  kernel_note const* before_;
+  char const* before_;
 };
 
 std::string readable_kernel_name(std::string const& text);
 
-[[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_bounds(void const* data, index const* extents,
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_bounds(argument_number argument, index const* extents,
                                                                        index const* at, std::size_t rank) {
   std::string const place = to_string(at, rank) + " of a view of the shape " + to_string(extents, rank);
   std::string who = "view";
-  if (running) {
-    int const number = running->argument_at(data);
-    who = "kernel " + readable_kernel_name(running->kernel) + ", " +
-          (number ? "argument " + std::to_string(number) : std::string("a view of its own"));
-  }
+  if (running)
+    who = "kernel " + readable_kernel_name(running) + ", " +
+          (argument.value ? "argument " + std::to_string(argument.value) : std::string("a view of its own"));
   throw error(who + ": found the index " + place + ", expected one inside of it; check the kernel's indices");
 }
 
+#if defined(__CUDACC__)
+/// The launch, which the host waits for, then fails with an error that names the kernel.
+__device__ inline void print_out_of_bounds(argument_number argument, index at, int axis, index extent) {
+  auto const found = static_cast<long long>(at), end = static_cast<long long>(extent);
+  if (argument.value > 0)
+    printf("lockstep: a kernel, argument %d: found the index %lld along axis %d, expected one in [0, %lld)\n",
+           argument.value, found, axis, end);
+  else
+    printf("lockstep: a kernel, a view of its own: found the index %lld along axis %d, expected one in [0, %lld)\n",
+           found, axis, end);
+}
+#endif
+
 /// Throws error (on a GPU: prints it and stops the program's work on that GPU) for an index that is not in the view.
-LOCKSTEP_FN inline void require_inside([[maybe_unused]] void const* data, index const* extents, index const* at,
+LOCKSTEP_FN inline void require_inside(argument_number argument, index const* extents, index const* at,
                                        std::size_t rank) {
   for (std::size_t axis = 0; axis < rank; ++axis)
     if (at[axis] < 0 || at[axis] >= extents[axis]) {
 #if defined(__CUDA_ARCH__)
-      printf("lockstep: a kernel found the index %lld along axis %d of a view, expected one in [0, %lld)\n",
-             static_cast<long long>(at[axis]), static_cast<int>(axis), static_cast<long long>(extents[axis]));
+      print_out_of_bounds(argument, at[axis], static_cast<int>(axis), extents[axis]);
       __trap();
 #else
-      throw_out_of_bounds(data, extents, at, rank);
+      throw_out_of_bounds(argument, extents, at, rank);
 #endif
     }
 }
@@ -77,7 +77,7 @@ LOCKSTEP_FN inline void require_inside([[maybe_unused]] void const* data, index 
 #else
 
 struct running_kernel {
-  explicit running_kernel(kernel_note const&) {}
+  explicit running_kernel(char const*) {}
 };
 
 #endif

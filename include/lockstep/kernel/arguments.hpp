@@ -81,17 +81,11 @@ auto argument_of(launch_info const& launch, lowering& context, int number, A&& a
 /// What the kernel gets for the `number`-th argument. Throws device_error for memory of another device.
 template <class A>
 auto kernel_argument(launch_info const& launch, lowering& context, int number, A&& a) {
-  return argument_of(launch, context, number, std::forward<A>(a), &a);
-}
-
-/// Where an argument's elements begin, for messages.
-template <class A>
-void const* first_element_of(A const&) {
-  return nullptr;
-}
-template <class T, std::size_t R>
-void const* first_element_of(view<T, R> const& a) {
-  return a.data;
+  auto argument = argument_of(launch, context, number, std::forward<A>(a), &a);
+#if defined(LOCKSTEP_DEBUG)
+  if constexpr (requires { argument.argument = debug::argument_number{number}; }) argument.argument.value = number;
+#endif
+  return argument;
 }
 
 }  // namespace LOCKSTEP_COMPILER

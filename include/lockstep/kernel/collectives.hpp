@@ -20,7 +20,7 @@ struct shared_array {
   LOCKSTEP_FN index size() const { return length; }
   LOCKSTEP_INLINE T& operator[](index i) const {
 #if defined(LOCKSTEP_DEBUG)
-    debug::require_inside(data, &length, &i, 1);
+    debug::require_inside({}, &length, &i, 1);
 #endif
     return data[i];
   }

@@ -22,8 +22,7 @@ inline namespace LOCKSTEP_COMPILER {
 template <class Space, class Kernel, class... Arguments>
 void launch_lowered(launch_info const& info, Space const& space, Kernel const& kernel, Arguments const&... arguments) {
   if (info.where.is_cpu()) {
-    debug::kernel_note const note{info.kernel, sizeof...(Arguments), {first_element_of(arguments)...}};
-    cpu::launch(info.where, space, kernel, note, make_slots(arguments...));
+    cpu::launch(info.where, space, kernel, info.kernel, make_slots(arguments...));
   } else {
 #if LOCKSTEP_CUDA
     cuda::launch_custom(info, space, kernel, make_slots(arguments...));

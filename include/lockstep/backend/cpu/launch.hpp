@@ -54,12 +54,12 @@ template <class Kernel, class Team, class... As>
 }
 
 template <std::size_t R, class Kernel, class... As>
-void launch(device const& where, element_space<R> const& space, Kernel const& kernel, debug::kernel_note const& note,
+void launch(device const& where, element_space<R> const& space, Kernel const& kernel, char const* name,
             slots<As...> const& arguments) {
   bool const unit_strides = have_unit_strides(arguments);
   auto const total = static_cast<index>(space.extents.size());
   parallel_ranges(where, total, index{1}, serial_below, [&](index first, index last) {
-    debug::running_kernel const running(note);
+    debug::running_kernel const running(name);
     for_each_row_part(space.extents, first, last, [&](shape<R> const& c, index begin, index end) {
       unpack(
           [&](As const&... as) {
@@ -74,13 +74,13 @@ void launch(device const& where, element_space<R> const& space, Kernel const& ke
 }
 
 template <class... Shared, class Kernel, class... As>
-void launch(device const& where, team_space<Shared...> const& space, Kernel const& kernel,
-            debug::kernel_note const& note, slots<As...> const& arguments) {
+void launch(device const& where, team_space<Shared...> const& space, Kernel const& kernel, char const* name,
+            slots<As...> const& arguments) {
   bool const unit_strides = have_unit_strides(arguments);
-  require_teams(where, note.kernel, space);
+  require_teams(where, name, space);
   shared_layout<Shared...> const layout(space);
   parallel_ranges(where, space.count, index{1}, index{1}, [&](index first, index last) {
-    debug::running_kernel const running(note);
+    debug::running_kernel const running(name);
     shared_memory const memory(where, layout.offsets[sizeof...(Shared)]);
     for (index number = first; number < last; ++number) {
       team<Shared...> one(number, space.count, memory.data(), layout);
