@@ -14,6 +14,7 @@ function(lockstep_debian_packages result)
       list(APPEND packages "${CMAKE_MATCH_1}")
     endif()
   endforeach()
+  list(REMOVE_DUPLICATES packages)
   set(${result} "${packages}" PARENT_SCOPE)
 endfunction()
 
