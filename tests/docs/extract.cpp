@@ -4,7 +4,8 @@
 // (LOCKSTEP_FUNCTION, struct, template, functions, ...) go to namespace scope and the statements into a function. What
 // a comment
 // `<!-- setup ... -->` right before a block holds is put in front of it. An ```output block right after a block is what
-// it must print.
+// it must print. A block that includes another library (<Eigen/Core>, <fmt/core.h>) is left out where that is not
+// found.
 #include <cctype>
 #include <fstream>
 #include <iostream>
@@ -109,6 +110,33 @@ void write(std::ostream& out, lines const& part, std::string const& file) {
   }
 }
 
+/// The condition under which the headers of other libraries that a snippet includes are there; "" when it has none.
+std::string needs_of(snippet const& s) {
+  static std::regex const foreign(R"(#include (<(?!lockstep/)\w+/.*>).*)");
+  std::string needs;
+  std::smatch match;
+  for (line const& l : s.code)
+    if (std::regex_match(l.text, match, foreign))
+      needs += (needs.empty() ? "" : " && ") + ("__has_include(" + match[1].str() + ")");
+  return needs;
+}
+
+/// Writes what `body` writes, between #if and #endif when the snippet needs other libraries.
+template <class Body>
+void write_if_possible(std::ostream& out, snippet const& s, Body body) {
+  std::string const needs = needs_of(s);
+  if (!needs.empty()) out << "#if " << needs << '\n';
+  body();
+  if (!needs.empty()) out << "#endif\n";
+}
+
+void write_includes(std::ostream& out, snippet const& s) {
+  write_if_possible(out, s, [&] {
+    for (line const& l : s.code)
+      if (l.text.starts_with("#include")) out << l.text << '\n';
+  });
+}
+
 void write(std::ostream& out, snippet const& s, std::string const& file, std::size_t number) {
   std::vector<lines> definitions, statements;
   bool has_main = false, takes_arguments = false;
@@ -151,14 +179,14 @@ int main(int argc, char** argv) {
   std::ofstream out(argv[3]);
   out << "// Made from " << argv[2] << " by tests/docs/extract.cpp.\n#include \"docs/snippet.hpp\"\n";
   bool uses_nn = false;
-  for (snippet const& s : snippets)
-    for (line const& l : s.code) {
-      if (l.text.starts_with("#include")) out << l.text << '\n';
-      uses_nn = uses_nn || l.text.find("nn::") != std::string::npos;
-    }
+  for (snippet const& s : snippets) {
+    write_includes(out, s);
+    for (line const& l : s.code) uses_nn = uses_nn || l.text.find("nn::") != std::string::npos;
+  }
   if (uses_nn) out << "#include <lockstep/nn.hpp>\nnamespace nn = lockstep::nn;\n";
   out << "namespace {\n";
-  for (std::size_t i = 0; i < snippets.size(); ++i) write(out, snippets[i], argv[2], i + 1);
+  for (std::size_t i = 0; i < snippets.size(); ++i)
+    write_if_possible(out, snippets[i], [&] { write(out, snippets[i], argv[2], i + 1); });
   out << "}  // namespace\n";
   return out.flush() ? 0 : 1;
 }
