@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <lockstep/algorithm/matmul.hpp>
 #include <lockstep/lockstep.hpp>
@@ -347,6 +348,21 @@ TEST_CASE("errors name both shapes and change nothing") {
     array<float, 2> const elsewhere = lockstep::ones<float>(device::cpu(5), shape{3, 5});
     CHECK_THROWS_AS(static_cast<void>(matmul(a, elsewhere).to_host()), lockstep::device_error);
   });
+}
+
+TEST_CASE("a processor that OpenBLAS does not know gets the kernels that it can run") {
+  device const one = device::cpu(1);
+  array<float, 2> const a = lockstep::full(one, shape<2>(4, 4), 1.0f);
+  array<float, 2> const c = lockstep::matmul(a, a);  // programs without products leave OpenBLAS alone
+  CHECK(c.to_host()[5] == 4);
+  if (!lockstep_openblas_corename) {
+    MESSAGE("skipped: the BLAS in use is not OpenBLAS");
+  } else if (!lockstep::cpu::blas::best_openblas_kernels() || std::getenv("OPENBLAS_CORETYPE")) {
+    MESSAGE("skipped: no wide vectors, or OPENBLAS_CORETYPE is set");
+  } else {
+    CHECK(std::string(lockstep_openblas_corename()) != "Prescott");
+    CHECK(std::getenv("OPENBLAS_CORETYPE") == nullptr);
+  }
 }
 
 }  // namespace matmul_tests
