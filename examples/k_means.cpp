@@ -1,5 +1,5 @@
-// Groups points around k centers (Lloyd's algorithm): distances come from a matrix product, the nearest center from
-// argmin along an axis, new centers from scatter. Checked by plain loops: every point is with its nearest center.
+// Groups points around k centers (Lloyd's algorithm): a custom kernel over teams finds the nearest center of each
+// point, scatter sums up the points of each center. Checked by plain loops: every point is with its nearest center.
 #include "openmp/k_means.hpp"
 #include "example.hpp"
 
@@ -7,17 +7,47 @@ namespace ls = lockstep;
 
 namespace {
 
+/// What a team keeps in shared memory of its points: one array a coordinate, so that the lanes of a CPU's vectors and
+/// the threads of a GPU read neighbors; and the nearest center so far.
+constexpr ls::index dimensions = 16, tile = 128;
+struct workplace {
+  float coordinate[dimensions][tile], least[tile];
+  int label[tile];
+};
+
 /// Which center is nearest to each point. |p - c|^2 = |p|^2 - 2 p.c + |c|^2, of which |p|^2 is the same for all
-/// centers. Some points at a time, so that their products stay in the caches.
+/// centers.
+struct find_nearest {
+  template <class Team>
+  LOCKSTEP_FN void operator()(Team& team, ls::view<float const, 2> points, ls::view<float const, 2> centers,
+                              ls::view<float const> squares, ls::view<ls::index> labels) const {
+    workplace& w = team.template shared<workplace[1]>()[0];
+    ls::index const n = points.extent(0), first = team.index() * tile, mine = n - first < tile ? n - first : tile;
+    team.for_each(mine, [&](ls::index i) {
+      for (int j = 0; j < dimensions; ++j) w.coordinate[j][i] = points(first + i, j);
+      w.least[i] = std::numeric_limits<float>::infinity();
+      w.label[i] = 0;
+    });
+    for (int c = 0; c < centers.extent(0); ++c) {
+      float center[dimensions];
+      for (int j = 0; j < dimensions; ++j) center[j] = centers(c, j);
+      float const square = squares[c];
+      team.for_each(mine, [&](ls::index i) {
+        float product = 0;
+        for (int j = 0; j < dimensions; ++j) product += w.coordinate[j][i] * center[j];
+        float const distance = square - 2 * product, least = w.least[i];
+        w.label[i] = distance < least ? c : w.label[i];
+        w.least[i] = distance < least ? distance : least;
+      });
+    }
+    team.for_each(mine, [&](ls::index i) { labels[first + i] = w.label[i]; });
+  }
+};
 ls::array<ls::index> nearest(ls::array<float, 2> const& points, ls::array<float, 2> const& centers) {
-  ls::index const n = points.extent(0), d = points.extent(1), at_a_time = 16384;
+  ls::index const n = points.extent(0);
   ls::array<float> const squares = ls::sum(ls::square(centers), ls::axis(1));
   ls::array<ls::index> labels(points.device(), ls::shape{n});
-  for (ls::index first = 0; first < n; first += at_a_time) {
-    ls::index const last = std::min(n, first + at_a_time);
-    auto const some = points.slice({first, 0}, {last, d});
-    labels.slice({first}, {last}) = ls::argmin(squares - 2.0f * ls::matmul(some, ls::transpose(centers)), ls::axis(1));
-  }
+  ls::launch(points.device(), ls::teams((n + tile - 1) / tile), find_nearest{}, points, centers, squares, labels);
   return labels;
 }
 
@@ -87,7 +117,7 @@ void compare(example::options const& o, ls::array<float, 2> const& points, ls::a
 }
 
 void group(example::options const& o) {
-  constexpr ls::index d = 16;
+  constexpr ls::index d = dimensions;
   ls::index const n = o.size(1'000'000, 5'000), k = o.size(64, 8), steps = 10;
   ls::array<float, 2> const points = clustered_points(o.device, n, d, k);
   ls::array<float, 2> before, centers = points.slice({0, 0}, {k, d});  // the first k points

@@ -68,7 +68,7 @@ double residual_of(sparse_matrix const& a, std::vector<double> const& b, std::ve
   return std::sqrt(wrong / whole);
 }
 
-/// With --compare: some iterations, ours and by hand.
+/// With --compare: some iterations, ours and by hand, there also with dot products inside of the other loops.
 void compare(example::options const& o, sparse_matrix const& a, ls::array<double> const& b) {
   openmp::sparse_matrix const matrix{a.values.to_host(), a.columns.to_host(), a.offsets.to_host()};
   std::vector<double> const right = b.to_host();
@@ -79,11 +79,17 @@ void compare(example::options const& o, sparse_matrix const& a, ls::array<double
     x = ls::zeros<double>(o.device, b.size());
     conjugate_gradients(a, b, x, 0, iterations);
   };
+  auto const check = [&] {
+    std::vector<double> const found = x.to_host();
+    for (std::size_t i = 0; i < found.size(); ++i)
+      example::require_close("an unknown, ours and OpenMP's", found[i], by_hand[i], 1e-9);
+  };
   example::compare(o, "conjugate gradients", ours,
                    [&] { by_hand = openmp::conjugate_gradients(matrix, right, iterations); });
-  std::vector<double> const found = x.to_host();
-  for (std::size_t i = 0; i < found.size(); ++i)
-    example::require_close("an unknown, ours and OpenMP's", found[i], by_hand[i], 1e-9);
+  check();
+  example::compare(o, "conjugate gradients, fused by hand", ours,
+                   [&] { by_hand = openmp::fused_conjugate_gradients(matrix, right, iterations); });
+  check();
 }
 
 void solve(example::options const& o) {
