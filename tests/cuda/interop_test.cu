@@ -82,11 +82,13 @@ TEST_CASE("lend: the memory of an array on a GPU outlives it; as_span is for CPU
 TEST_CASE("to_dlpack: a tensor on the GPU, whose elements are written when it is given") {
   ls::device const gpu = ls::device::gpu(0);
   dl::managed_tensor* given = nullptr;
-  std::weak_ptr<ls::storage> memory;
+  std::weak_ptr<float> memory;
   {
-    ls::array<float, 2> x = ls::arange<float>(gpu, 6).reshape(ls::shape{2, 3});
+    ls::array<float, 2> owned = ls::arange<float>(gpu, 6).reshape(ls::shape{2, 3});
+    std::shared_ptr<float> const lent = ls::lend(owned);
+    memory = lent;
+    ls::array<float, 2> x = ls::adopt(gpu, lent, owned.shape());
     x = x + 1.0f;
-    memory = x.shared_storage();
     given = ls::to_dlpack(x);
     CHECK(given->dl_tensor.data == x.data());
   }

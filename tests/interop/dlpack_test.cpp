@@ -177,11 +177,13 @@ TEST_CASE("from_dlpack: versioned tensors of another version, or that must not b
 TEST_CASE("to_dlpack: the tensor keeps the memory until it is deleted, and both see what is written") {
   for_each_device([](ls::device const& dev) {
     DLManagedTensor* given = nullptr;
-    std::weak_ptr<ls::storage> memory;
+    std::weak_ptr<float> memory;
     {
-      ls::array<float, 3> x(dev, {2, 3, 4});
+      ls::array<float, 3> owned(dev, {2, 3, 4});
+      std::shared_ptr<float> const lent = ls::lend(owned);
+      memory = lent;
+      auto x = ls::adopt(dev, lent, owned.shape());
       x = 1.0f;
-      memory = x.shared_storage();
       given = ls::to_dlpack<DLManagedTensor>(x);
       static_cast<float*>(given->dl_tensor.data)[23] = 5;
       CHECK(float(ls::sum(x)) == 28);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <lockstep/interop/memory.hpp>
 #include <lockstep/mesh/spmd.hpp>
 #include <mutex>
 #include <thread>
@@ -147,20 +148,21 @@ TEST_CASE("whoever waits for one collective helps with those that were started b
 TEST_CASE("a pending collective keeps an array's memory, can move, and ends once") {
   std::vector<float> sums(3, 0);
   ls::spmd(ls::mesh::cpu(3), [&](ls::communicator& comm) {
-    std::weak_ptr<ls::storage> watched;
+    float memory[1000];
+    std::fill(std::begin(memory), std::end(memory), 1.0f);
+    std::atomic<bool> released = false;
     ls::pending kept;
     kept.wait();  // nothing yet
     {
-      ls::array<float> values(comm.device(), std::vector<float>(50000, 1.0f));
-      watched = values.shared_storage();
+      auto values = ls::adopt(comm.device(), memory, ls::shape{1000}, [&](float*) { released = true; });
       kept = comm.start_all_reduce(values, ls::plus{});
     }
-    auto const held = watched.lock();
+    bool const held = !released;
     ls::pending moved = std::move(kept);
     kept.wait();
     moved.wait();
     moved.wait();
-    if (held) sums[comm.rank()] = static_cast<float*>(held->data)[49999];
+    if (held && released) sums[comm.rank()] = memory[999];
     float value = 1;
     moved = comm.start_all_reduce(std::span(&value, 1), ls::plus{});
     moved = ls::pending();  // waits

@@ -93,8 +93,10 @@ void evaluate_into(device const& where, E const& e, view<T, Rank> const& target,
 
 template <node E>
 device device_or_default(E const& e) {
-  device const found = device_of(e);
-  return found.valid() ? found : default_device();
+  device found = device_of(e);
+  if constexpr (!E::lies_on_device)  // otherwise files that make no devices need not compile how they are made
+    if (!found.valid()) found = default_device();
+  return found;
 }
 
 /// The device of the first leaf among expressions. Throws device_error when not all of them lie on it.

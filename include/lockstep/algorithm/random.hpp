@@ -58,7 +58,7 @@ struct [[nodiscard]] draws : node_base<draws<Distribution, Rank>, typename Distr
   Distribution distribution;
   lockstep::shape<Rank> extents;
   std::uint64_t key;
-  std::shared_ptr<storage> place;  ///< no memory, but on the device that draws
+  counted_pointer<storage> place;  ///< no memory, but on the device that draws
 
   draws(Distribution d, device const& where, lockstep::shape<Rank> const& e, seed s)
       : distribution(d), extents(e), key(s.value), place(make_storage(where, 0, 1)) {}

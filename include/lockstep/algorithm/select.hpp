@@ -20,7 +20,7 @@ inline namespace LOCKSTEP_COMPILER {
 /// An array of the first `count` elements of memory that has room for `room`; the memory is given back when most of
 /// it would be held for nothing.
 template <class T>
-array<T> take_front(std::shared_ptr<storage> memory, index count, index room) {
+array<T> take_front(counted_pointer<storage> memory, index count, index room) {
   if (count >= room / 4) return array<T>(std::move(memory), shape<1>(count));
   array<T> result(memory->where, shape<1>(count));
   if (count > 0) memory->where.state().copy(result.data(), memory->data, static_cast<std::size_t>(count) * sizeof(T));

@@ -74,7 +74,7 @@ class array {
       : array(where, lockstep::shape<1>(host.size()), std::span<T const>(host.begin(), host.size())) {}
 
   /// Elements that lie in memory already, row-major from its beginning. Throws shape_error when it is too small.
-  array(std::shared_ptr<lockstep::storage> memory, lockstep::shape<Rank> const& extents)
+  array(counted_pointer<lockstep::storage> memory, lockstep::shape<Rank> const& extents)
       : extents_(extents), storage_(std::move(memory)) {
     if (storage_->bytes / sizeof(T) < element_count(extents)) throw_memory_too_small(storage_->bytes, extents);
   }
@@ -133,7 +133,7 @@ class array {
   /// The first element, in the device's memory; nullptr without storage.
   T* data() { return storage_ ? static_cast<T*>(storage_->data) : nullptr; }
   T const* data() const { return storage_ ? static_cast<T const*>(storage_->data) : nullptr; }
-  std::shared_ptr<lockstep::storage> const& shared_storage() const { return storage_; }
+  counted_pointer<lockstep::storage> const& shared_storage() const { return storage_; }
 
   lockstep::view<T, Rank> view() { return {data(), extents_}; }
   lockstep::view<T const, Rank> view() const { return {data(), extents_}; }
@@ -228,7 +228,7 @@ class array {
   }
 
   lockstep::shape<Rank> extents_;
-  std::shared_ptr<lockstep::storage> storage_;
+  counted_pointer<lockstep::storage> storage_;
 };
 
 template <class E>

@@ -1,9 +1,6 @@
 // storage: one counted block of a device's memory, which arrays, windows and expressions hold on to.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "../core/debug.hpp"
 #include "../device/device.hpp"
 
@@ -19,19 +16,15 @@ namespace lockstep {
                                " bytes, expected at most 2^63 bytes"}));
 }
 
-/// One block of memory. It is given back by what derives from it, which std::shared_ptr<storage> remembers: memory of
-/// the device's own pool below, anybody else's in interop/memory.hpp.
-struct storage {
+/// One block of memory. It is given back by what derives from it: memory of the device's own pool below, anybody else's
+/// in interop/memory.hpp.
+struct storage : counted {
   device where;
   void* data;
   std::size_t bytes;
 
-  storage(storage const&) = delete;
-  storage& operator=(storage const&) = delete;
-
  protected:
   storage(device const& d, void* p, std::size_t b) : where(d), data(p), bytes(b) {}
-  ~storage() = default;
 };
 
 /// Memory of the device's pool.
@@ -44,11 +37,11 @@ struct pooled_storage final : storage {
 
 /// Uninitialized memory (debug mode: all bits set, which is NaN) for `count` elements of `element_bytes` each. Throws
 /// out_of_memory.
-inline std::shared_ptr<storage> make_storage(device const& where, std::size_t count, std::size_t element_bytes) {
+inline counted_pointer<storage> make_storage(device const& where, std::size_t count, std::size_t element_bytes) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, element_bytes, &bytes) || bytes > PTRDIFF_MAX)
     throw_too_large(where, count, element_bytes);
-  auto made = std::make_shared<pooled_storage>(where, bytes);
+  counted_pointer<storage> made(new pooled_storage(where, bytes));
   if (unsigned char const set = 0xff; debug::on && bytes != 0) where.state().fill(made->data, &set, 1, bytes);
   return made;
 }

@@ -7,42 +7,9 @@
 
 #include "device.hpp"
 #include "memory_pool.hpp"
-#include "tbb.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define LOCKSTEP_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LOCKSTEP_TSAN 1
-#endif
-#endif
-#if defined(LOCKSTEP_TSAN)
-extern "C" void __tsan_acquire(void*);
-extern "C" void __tsan_release(void*);
-#endif
+#include "parallel_loop.hpp"
 
 namespace lockstep {
-// TBB's own library is not instrumented, so ThreadSanitizer is told where its loops fork and join. The place where they
-// fork is one for all loops: a worker has to meet it before it may read anything that belongs to its loop.
-inline char loops_fork = 0;
-inline void happens_before([[maybe_unused]] void* where) {
-#if defined(LOCKSTEP_TSAN)
-  __tsan_release(where);
-#endif
-}
-inline void happens_after([[maybe_unused]] void* where) {
-#if defined(LOCKSTEP_TSAN)
-  __tsan_acquire(where);
-#endif
-}
-
-/// Tells it at the end of a scope, also when an exception leaves it.
-template <void (*Tell)(void*)>
-struct when_left {
-  void* where;
-  ~when_left() { Tell(where); }
-};
-
 /// Bytes that each step of a parallel copy or fill handles.
 inline constexpr std::size_t copy_grain_bytes = std::size_t{1} << 18;
 
@@ -50,13 +17,15 @@ inline constexpr std::size_t copy_grain_bytes = std::size_t{1} << 18;
 inline void allow_threads(std::size_t threads) {
   using oneapi::tbb::global_control;
   static std::mutex mutex;
-  static std::unique_ptr<global_control> raised;
+  static global_control* raised = nullptr;
   std::lock_guard lock(mutex);
   if (threads <= global_control::active_value(global_control::max_allowed_parallelism)) return;
-  raised.reset();  // of several limits the smallest would hold
-  raised = std::make_unique<global_control>(global_control::max_allowed_parallelism, threads);
+  delete std::exchange(raised, nullptr);  // of several limits the smallest would hold
+  raised = new global_control(global_control::max_allowed_parallelism, threads);
 }
 
+// The functions of the table are cold, so that g++ does not guess that they are what a virtual call of a device_state
+// ends in: it would compile a copy of them into every file, beside every call.
 class cpu_state final : public device_state {
  public:
   cpu_state(std::size_t threads, int place, std::string name)
@@ -64,23 +33,23 @@ class cpu_state final : public device_state {
     allow_threads(threads);
   }
 
-  void* allocate(std::size_t bytes) override {
+  [[gnu::cold]] void* allocate(std::size_t bytes) override {
     auto const [data, fresh] = pool_.allocate(bytes);
     if (data && fresh && bytes >= 2 * memory_pool::huge_page) touch(static_cast<char*>(data), bytes);
     return data;
   }
 
-  void deallocate(void* data, std::size_t bytes) noexcept override { pool_.deallocate(data, bytes); }
+  [[gnu::cold]] void deallocate(void* data, std::size_t bytes) noexcept override { pool_.deallocate(data, bytes); }
 
-  void copy(void* to, void const* from, std::size_t bytes) override {
+  [[gnu::cold]] void copy(void* to, void const* from, std::size_t bytes) override {
     in_pieces(bytes, copy_grain_bytes, [=](std::size_t begin, std::size_t size) {
       std::memmove(static_cast<char*>(to) + begin, static_cast<char const*>(from) + begin, size);
     });
   }
-  void copy_from_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
-  void copy_to_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
+  [[gnu::cold]] void copy_from_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
+  [[gnu::cold]] void copy_to_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }
 
-  void fill(void* to, void const* pattern, std::size_t size, std::size_t count) override {
+  [[gnu::cold]] void fill(void* to, void const* pattern, std::size_t size, std::size_t count) override {
     std::size_t const grain = std::max<std::size_t>(1, copy_grain_bytes / size) * size;
     in_pieces(count * size, grain, [=](std::size_t first, std::size_t bytes) {
       char* const begin = static_cast<char*>(to) + first;
@@ -90,26 +59,13 @@ class cpu_state final : public device_state {
     });
   }
 
-  void synchronize() override {}
+  [[gnu::cold]] void synchronize() override {}
 
-  void run(index steps, loop_body body, void* context) override {
-    if (threads == 1) {
+  [[gnu::cold]] void run(index steps, loop_body body, void* context) override {
+    if (threads == 1)
       for (index step = 0; step < steps; ++step) body(context, step);
-      return;
-    }
-    char joined = 0;  // not loops_fork again: that would order the steps among each other and hide their races
-    auto const one_step = [&](index step) {
-      happens_after(&loops_fork);
-      when_left<happens_before> const done{&joined};
-      body(context, step);
-    };
-    auto const loop = [&] {
-      happens_after(&loops_fork);
-      oneapi::tbb::parallel_for(index{0}, steps, one_step, oneapi::tbb::static_partitioner{});
-    };
-    happens_before(&loops_fork);
-    when_left<happens_after> const all_done{&joined};
-    arena_.execute(loop);
+    else if (steps > 0)
+      parallel_loop(steps, static_cast<index>(threads), body, context).run(arena_);
   }
 
  private:
@@ -153,8 +109,7 @@ class cpu_state final : public device_state {
 };
 
 inline device device::new_cpu(std::size_t threads, int place) {
-  return device(
-      std::make_shared<cpu_state>(std::max<std::size_t>(1, threads), place, text_of({"cpu:", threads, "#", place})));
+  return device(new cpu_state(threads > 1 ? threads : 1, place, text_of({"cpu:", threads, "#", place})));
 }
 
 [[gnu::cold]] inline device device::cpu(std::size_t threads) {
@@ -169,8 +124,7 @@ inline device device::new_cpu(std::size_t threads, int place) {
   std::lock_guard lock(mutex);
   for (known_device* known = first; known; known = known->next)
     if (known->found.threads() == threads) return known->found;
-  first = new known_device{device(std::shared_ptr<device_state>(new cpu_state(threads, 0, text_of({"cpu:", threads})))),
-                           first};
+  first = new known_device{device(new cpu_state(threads, 0, text_of({"cpu:", threads}))), first};
   return first->found;
 }
 

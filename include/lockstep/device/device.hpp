@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "../core/config.hpp"
+#include "../core/counted.hpp"
 #include "../core/error.hpp"
 
 namespace lockstep {
@@ -17,12 +18,9 @@ using loop_body = void (*)(void* context, index step);
 
 /// What every kind of device can do without knowing types. A GPU's table is filled by files that nvcc compiles, so
 /// that host-only files can still own, copy and release its arrays.
-struct device_state {
+struct device_state : counted {
   device_state(device_kind k, int n, std::size_t t, std::string s)
       : kind(k), number(n), threads(t), name(std::move(s)) {}
-  device_state(device_state const&) = delete;
-  device_state& operator=(device_state const&) = delete;
-  virtual ~device_state() = default;
 
   device_kind const kind;
   int const number;           ///< which GPU; for a CPU device its place in a mesh
@@ -45,7 +43,7 @@ struct device_state {
 };
 
 /// Makes the state of GPU `number`; set at start-up by files compiled with nvcc.
-using gpu_factory = std::shared_ptr<device_state> (*)(int number);
+using gpu_factory = device_state* (*)(int number);
 inline gpu_factory& registered_gpu_factory() {
   static gpu_factory factory = nullptr;
   return factory;
@@ -55,7 +53,7 @@ inline gpu_factory& registered_gpu_factory() {
 class device {
  public:
   device() = default;
-  explicit device(std::shared_ptr<device_state> state) : state_(std::move(state)) {}
+  explicit device(device_state* state) : state_(state) {}
 
   /// The CPU with `threads` threads of its own, 0 meaning all of the machine's. The same number gives the same device.
   static device cpu(std::size_t threads = 0);
@@ -110,7 +108,7 @@ class device {
     throw device_error("device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse");
   }
 
-  std::shared_ptr<device_state> state_;
+  counted_pointer<device_state> state_;
 };
 
 [[gnu::cold]] inline device device::parse(std::string const& text) {

@@ -103,23 +103,24 @@ inline void require_gpu(int number) {
 
 /// Lets GPUs finish what is queued, memory to be given back included, when the program ends.
 struct finish_at_exit {
-  std::map<int, std::shared_ptr<device_state>> const& states;
+  std::map<int, gpu_state*> const& states;
   ~finish_at_exit() {
     for (auto const& [number, state] : states)
-      if (state) static_cast<void>(cudaStreamSynchronize(static_cast<gpu_state const&>(*state).stream()));
+      if (state) static_cast<void>(cudaStreamSynchronize(state->stream()));
   }
 };
 
 /// The one state of each GPU. States are never destroyed: arrays with static lifetime may outlast everything else.
-inline std::shared_ptr<device_state> gpu_of(int number) {
+inline device_state* gpu_of(int number) {
   static std::mutex mutex;
-  static auto& states = *new std::map<int, std::shared_ptr<device_state>>;
+  static auto& states = *new std::map<int, gpu_state*>;
   static finish_at_exit const finish{states};
   std::lock_guard lock(mutex);
   auto& found = states[number];
   if (!found) {
     require_gpu(number);
-    found = std::make_shared<gpu_state>(number);
+    found = new gpu_state(number);
+    found->acquire();
   }
   return found;
 }

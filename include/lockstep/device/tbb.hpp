@@ -6,11 +6,11 @@
 #include <xmmintrin.h>
 #define _IMMINTRIN_H_INCLUDED
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
 #undef _IMMINTRIN_H_INCLUDED  // the file that includes us can still have the whole header
 #else
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
 #endif

@@ -171,6 +171,7 @@ struct [[nodiscard]] elementwise
   static constexpr std::size_t Rank = std::max({rank_v<Es>...});
   /// Operands that are computed tile by tile and can be followed by element-wise work on each tile.
   static constexpr int tile_sources = (0 + ... + Es::tile_sources);
+  static constexpr bool lies_on_device = (Es::lies_on_device || ...);
 
   [[no_unique_address]] F function;
   slots<Es...> operands;

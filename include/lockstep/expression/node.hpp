@@ -31,7 +31,7 @@ struct leaf_info {
 /// What lowering needs and leaves behind: the device that will run, and what must live until it has run.
 struct lowering {
   device const& where;
-  std::vector<std::shared_ptr<storage>> temporaries;
+  std::vector<counted_pointer<storage>> temporaries;
   // A node whose values are being computed, tile by tile, in the memory that the whole tree is written to (see
   // elementwise::tile_source), and that memory.
   void const* produced = nullptr;
@@ -94,7 +94,8 @@ template <class Derived, class T, std::size_t Rank>
 struct node_members : node_tag {
   using value_type = T;
   static constexpr std::size_t rank = Rank;
-  static constexpr int tile_sources = 0;  ///< see elementwise::tile_source
+  static constexpr int tile_sources = 0;         ///< see elementwise::tile_source
+  static constexpr bool lies_on_device = false;  ///< true where every tree of this type has a leaf that does
 
   std::size_t size() const { return self().shape().size(); }
   /// The values in row-major order, computed now.

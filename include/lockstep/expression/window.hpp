@@ -34,11 +34,12 @@ void require_same_size(shape<A> const& have, shape<B> const& want) {
 template <class T, std::size_t Rank, layout Layout = layout::rows>
 struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank> {
   using element = std::remove_const_t<T>;
+  static constexpr bool lies_on_device = true;
 
-  std::shared_ptr<storage> owner;
+  counted_pointer<storage> owner;
   lockstep::view<T, Rank> elements;
 
-  window(std::shared_ptr<storage> o, lockstep::view<T, Rank> const& e) : owner(std::move(o)), elements(e) {}
+  window(counted_pointer<storage> o, lockstep::view<T, Rank> const& e) : owner(std::move(o)), elements(e) {}
   window(window const&) = default;
   window(window&&) noexcept = default;
 

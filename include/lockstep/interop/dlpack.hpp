@@ -119,7 +119,7 @@ template <class Managed, std::size_t Rank>
 struct given {
   Managed managed{};
   std::int64_t extents[Rank + 1] = {}, strides[Rank + 1] = {};
-  std::shared_ptr<storage> memory;
+  counted_pointer<storage> memory;
 };
 
 template <class Managed, class T, std::size_t Rank>

@@ -66,7 +66,7 @@ template <class T, std::size_t Rank, class Release>
 array<T, Rank> adopt_and_release(device const& where, T* data, shape<Rank> const& extents, Release&& release) {
   std::size_t const bytes = require_room(where, data, extents);
   using foreign = foreign_storage<std::remove_cvref_t<Release>>;
-  return array<T, Rank>(std::make_shared<foreign>(where, data, bytes, std::move(release)), extents);
+  return array<T, Rank>(counted_pointer<storage>(new foreign(where, data, bytes, std::move(release))), extents);
 }
 
 }  // namespace detail
@@ -114,12 +114,12 @@ requires(!std::is_same_v<T, bool>) array<T, 1> adopt(device const& where, std::v
 template <class T, std::size_t Rank>
 std::shared_ptr<T> lend(array<T, Rank>& a) {
   static_cast<void>(a.device());
-  return {a.shared_storage(), a.data()};
+  return {a.data(), [memory = a.shared_storage()](T const*) {}};
 }
 template <class T, std::size_t Rank>
 std::shared_ptr<T const> lend(array<T, Rank> const& a) {
   static_cast<void>(a.device());
-  return {a.shared_storage(), a.data()};
+  return {a.data(), [memory = a.shared_storage()](T const*) {}};
 }
 
 /// The elements of an array on a CPU device, row-major, as long as the array lives and keeps its memory. Throws

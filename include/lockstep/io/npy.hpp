@@ -35,7 +35,7 @@ struct npy_image {
   std::vector<unsigned char> header;
   unsigned char const* values = nullptr;
   std::size_t bytes = 0;
-  std::shared_ptr<storage> held;
+  counted_pointer<storage> held;
 };
 
 template <class T, std::size_t Rank>

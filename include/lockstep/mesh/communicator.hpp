@@ -18,7 +18,7 @@ namespace lockstep {
 class pending {
  public:
   pending() = default;
-  pending(std::shared_ptr<communicator_state> state, std::uint64_t ticket, std::shared_ptr<storage> kept)
+  pending(std::shared_ptr<communicator_state> state, std::uint64_t ticket, counted_pointer<storage> kept)
       : state_(std::move(state)), kept_(std::move(kept)), ticket_(ticket), exceptions_(std::uncaught_exceptions()) {}
   pending(pending&&) noexcept = default;
   /// Waits for what was pending here before, as the destructor does.
@@ -59,7 +59,7 @@ class pending {
   }
 
   std::shared_ptr<communicator_state> state_;
-  std::shared_ptr<storage> kept_;
+  counted_pointer<storage> kept_;
   std::uint64_t ticket_ = 0;
   int exceptions_ = 0;
 };

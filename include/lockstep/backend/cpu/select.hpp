@@ -58,7 +58,7 @@ class selector {
   // A block's results before it is known where they belong. From the device's pool: fresh pages would cost more than
   // all the rest of a short selection.
   struct block_space {
-    std::shared_ptr<storage> values, positions;
+    counted_pointer<storage> values, positions;
 
     explicit block_space(device const& where) {
       if constexpr (Values) values = make_storage(where, block, sizeof(T));

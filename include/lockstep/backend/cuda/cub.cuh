@@ -76,7 +76,7 @@ class temporary {
   T* data() const { return static_cast<T*>(memory_->data); }
 
  private:
-  std::shared_ptr<storage> memory_;
+  counted_pointer<storage> memory_;
 };
 
 /// Waits for a value of the device.
