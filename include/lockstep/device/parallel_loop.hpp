@@ -1,6 +1,7 @@
 // The parallel loop of CPU devices: its steps are dealt to the threads of a TBB arena in equal shares, always alike.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "device.hpp"
