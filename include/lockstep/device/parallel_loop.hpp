@@ -4,7 +4,7 @@
 #include <atomic>
 #include <memory>
 
-#include "device.hpp"
+#include "../core/config.hpp"
 #include "tbb.hpp"
 
 #if defined(__SANITIZE_THREAD__)
@@ -46,7 +46,9 @@ struct when_left {
 /// nearly a tenth to the time that lockstep's take.)
 class parallel_loop {
  public:
-  parallel_loop(index steps, index most_shares, loop_body body, void* context)
+  using step_body = void (*)(void* context, index step);
+
+  parallel_loop(index steps, index most_shares, step_body body, void* context)
       : body_(body),
         context_(context),
         number_(steps < most_shares ? steps : most_shares),
@@ -91,7 +93,7 @@ class parallel_loop {
     }
   }
 
-  loop_body body_;
+  step_body body_;
   void* context_;
   index number_;
   std::unique_ptr<share[]> shares_;
