@@ -1,6 +1,7 @@
 // lockstep: everything but the layer set (nn.hpp) and the benchmark harness.
 #pragma once
 
+#include "algorithm/bounded.hpp"
 #include "algorithm/explain.hpp"
 #include "algorithm/fuse.hpp"
 #include "algorithm/gather.hpp"
@@ -27,11 +28,14 @@
 #include "algorithm/unique.hpp"
 #include "array/array.hpp"
 #include "array/factories.hpp"
+#include "array/pinned.hpp"
 #include "array/print.hpp"
 #include "device/device.hpp"
+#include "device/graph.hpp"
 #include "expression/functions.hpp"
 #include "expression/host_only.hpp"
 #include "expression/neighbor.hpp"
+#include "expression/padded.hpp"
 #include "expression/rearranged.hpp"
 #include "expression/views.hpp"
 #include "kernel/launch.hpp"

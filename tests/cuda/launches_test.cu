@@ -29,6 +29,27 @@ TEST_CASE("launches: map") {
   CHECK(in.y.to_host()[77] == doctest::Approx(2 * std::sqrt(3.0) + 1));
 }
 
+TEST_CASE("launches: many operands") {
+  inputs in;
+  ls::array<float> const c = ls::full<float>(in.gpu, in.n, 3.0f), d = c, e = c, f = c;
+  for (int i = 0; i < repetitions(); ++i) in.y = (in.a * in.b + c) * d - e / f;
+  CHECK(in.y.to_host()[77] == 14);
+}
+
+TEST_CASE("launches: softmax") {
+  inputs in;
+  ls::array<float, 2> const m = in.a.reshape(ls::shape(1000, 100));
+  ls::array<float, 2> rows(in.gpu, m.shape());
+  for (int i = 0; i < repetitions(); ++i) rows = ls::softmax(m * 2.0f);
+  CHECK(rows.to_host()[77] == doctest::Approx(0.01));
+}
+
+TEST_CASE("launches: bounded select") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) in.value = ls::cast<float>(ls::select_bounded(in.a, in.a > 0.0f).count);
+  CHECK(static_cast<float>(in.value) == 100000);
+}
+
 TEST_CASE("launches: fuse") {
   inputs in;
   ls::array<float> z(in.gpu, ls::shape(in.n));

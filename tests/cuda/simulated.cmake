@@ -12,7 +12,9 @@ add_test(NAME cuda.lazy COMMAND "${simulator}" --schedule lazy --block-order rev
                                 -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/*")
 add_test(NAME cuda.random COMMAND "${simulator}" --schedule random:1 --block-order random:2 --warp-order random:3
                                   -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/*")
-set_tests_properties(cuda.launches_counted cuda.no_gpu cuda.full_memory cuda.lazy cuda.random
+add_test(NAME cuda.two_devices COMMAND "${simulator}" --devices 2 --check all --schedule random:5
+                                       -- $<TARGET_FILE:cuda_tests> --no-skip "--test-case=two GPUs:*")
+set_tests_properties(cuda.launches_counted cuda.no_gpu cuda.full_memory cuda.lazy cuda.random cuda.two_devices
                      PROPERTIES LABELS cuda TIMEOUT 1800)
 
 # Debug mode, in a program of its own: after the error its GPU is lost, and the simulator's exit status says so.
@@ -28,3 +30,19 @@ add_test(NAME cuda.debug_own_view COMMAND "${simulator}" --no-fatal -- $<TARGET_
 set(messages "a kernel, a view of its own: found the index 7 along axis 0, expected one in .0, 7.")
 string(APPEND messages ".*caught: launch of writes_behind_own on gpu:0")
 set_tests_properties(cuda.debug_own_view PROPERTIES LABELS cuda PASS_REGULAR_EXPRESSION "${messages}")
+
+# Faults: a program that takes the runtime's place for the calls that are to fail. And a GPU that fails for good.
+add_executable(cuda_faults cuda/faults/faults.cu cuda/faults/calls.cpp)
+lockstep_test_target(cuda_faults)
+target_link_libraries(cuda_faults PRIVATE lockstep::cuda ${CMAKE_DL_LIBS})
+add_test(NAME cuda.faults COMMAND "${simulator}" --check all -- $<TARGET_FILE:cuda_faults>)
+add_test(NAME cuda.lost_gpu COMMAND "${simulator}" --no-fatal --fail-device 0:9:700
+                                    -- $<TARGET_FILE:cuda_faults> --no-skip "--test-case=lost GPU:*")
+set_tests_properties(cuda.faults cuda.lost_gpu PROPERTIES LABELS cuda TIMEOUT 1800)
+set_tests_properties(cuda.lost_gpu PROPERTIES PASS_REGULAR_EXPRESSION "every operation said so")
+
+# Relocatable device code: files of both kinds compile and link with it. (The simulator cannot run it.)
+add_executable(cuda_relocatable cuda/mixed_test.cpp ${parts})
+lockstep_test_target(cuda_relocatable)
+target_link_libraries(cuda_relocatable PRIVATE lockstep::cuda)
+set_target_properties(cuda_relocatable PROPERTIES CUDA_SEPARABLE_COMPILATION ON)

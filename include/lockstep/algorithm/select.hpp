@@ -91,33 +91,38 @@ array<value_t<E>> remove(E const& e, M const& mask) {
   return select(e, apply_elementwise(logical_not{}, mask));
 }
 
-template <bool Wanted, expression E, class Predicate>
-array<value_t<E>> filter(E const& expression, Predicate const& predicate) {
+/// Calls f(where, n, source) with the elements of `e` for which the predicate is Wanted.
+template <bool Wanted, node E, class Predicate, class F>
+void with_filtered(E const& e, Predicate const& predicate, F&& f) {
   using T = value_t<E>;
-  auto const& e = borrow_node(expression);
   device const where = require_one_device(e);
   lowering context{where, {}};
-  array<T> result;
   with_lowered(
       context,
       [&]<class Values, std::size_t R>(shape<R> const& extents, Values const& values) {
         auto const n = static_cast<index>(extents.size());
-        auto const run = [&](auto const& source) {
-          result = select_into_array<T>(where, n, [&](T* out) { return select_values(where, source, n, out); });
-        };
         if (where.is_cpu())
-          return run(cpu::filtered_elements<Wanted, T, Values, Predicate, R>{{values, extents}, predicate});
+          return f(where, n, cpu::filtered_elements<Wanted, T, Values, Predicate, R>{{values, extents}, predicate});
 #if LOCKSTEP_CUDA
         using function = callable_t<Predicate>;
         if constexpr (holds_host_function<Values> || holds_host_function<function>)
           throw_host_only(where);
         else
-          run(cuda::filtered_elements<Wanted, T, Values, function, R>{{values, extents}, callable(predicate)});
+          f(where, n, cuda::filtered_elements<Wanted, T, Values, function, R>{{values, extents}, callable(predicate)});
 #else
         throw_needs_cuda(where);
 #endif
       },
       e);
+}
+
+template <bool Wanted, expression E, class Predicate>
+array<value_t<E>> filter(E const& e, Predicate const& predicate) {
+  using T = value_t<E>;
+  array<T> result;
+  with_filtered<Wanted>(borrow_node(e), predicate, [&](device const& where, index n, auto const& elements) {
+    result = select_into_array<T>(where, n, [&](T* out) { return select_values(where, elements, n, out); });
+  });
   return result;
 }
 
@@ -151,37 +156,42 @@ partition_result<value_t<E>> partition(E const& e, M const& mask) {
   return result;
 }
 
-/// Where the elements are that are true or not 0 (NaN is not 0), in row-major order. Of an expression of one axis:
-/// their indices; of more: their coordinates, an array of the shape (found, rank). Runs now, in one pass over memory.
-template <expression E>
-auto nonzero(E const& expression) {
+/// Calls f(where, n, source) with the flags of `e`, whose positions are wanted.
+template <node E, class F>
+void with_positions(E const& e, F&& f) {
   static_assert(rank_v<E> > 0, "a rank-0 expression has no indices");
-  auto const& e = borrow_node(expression);
   device const where = require_one_device(e);
   lowering context{where, {}};
-  array<index> positions;
   with_lowered(
       context,
       [&]<class Flags, std::size_t R>(shape<R> const& extents, Flags const& flags) {
         auto const n = static_cast<index>(extents.size());
-        auto const run = [&](auto const& source) {
-          positions =
-              select_into_array<index>(where, n, [&](index* out) { return select_positions(where, source, n, out); });
-        };
-        if (where.is_cpu()) return run(cpu::masked_positions<Flags, R>{{flags, extents}});
+        if (where.is_cpu()) return f(where, n, cpu::masked_positions<Flags, R>{{flags, extents}});
 #if LOCKSTEP_CUDA
         if constexpr (holds_host_function<Flags>)
           throw_host_only(where);
         else
-          run(cuda::masked_positions<Flags, R>{{flags, extents}});
+          f(where, n, cuda::masked_positions<Flags, R>{{flags, extents}});
 #else
         throw_needs_cuda(where);
 #endif
       },
       e);
+}
+
+/// Where the elements are that are true or not 0 (NaN is not 0), in row-major order. Of an expression of one axis:
+/// their indices; of more: their coordinates, an array of the shape (found, rank). Runs now, in one pass over memory.
+template <expression E>
+auto nonzero(E const& expression) {
+  auto const& e = borrow_node(expression);
+  array<index> positions;
+  with_positions(e, [&](device const& where, index n, auto const& source) {
+    positions = select_into_array<index>(where, n, [&](index* out) { return select_positions(where, source, n, out); });
+  });
   if constexpr (rank_v<E> == 1) {
     return positions;
   } else {
+    device const where = positions.device();
     array<index, 2> coordinates(where, shape<2>(positions.extent(0), rank_v<E>));
     if (where.is_cpu()) {
       cpu::expand_positions(where, e.shape(), positions.data(), positions.extent(0), coordinates.data());

@@ -159,7 +159,7 @@ class array {
     return value;
   }
 
-  /// The same elements on another device.
+  /// The same elements on another device. Between GPUs, and between streams of one, nothing waits but the devices.
   array to(lockstep::device const& where) const {
     if (where == device()) return *this;
     array moved(where, extents_);
@@ -169,9 +169,7 @@ class array {
     } else if (where.is_cpu()) {
       state().copy_to_host(moved.data(), data(), size() * sizeof(T));
     } else {
-      std::vector<char> host(size() * sizeof(T));
-      state().copy_to_host(host.data(), data(), host.size());
-      where.state().copy_from_host(moved.data(), host.data(), host.size());
+      where.state().copy_from_device(moved.data(), state(), data(), size() * sizeof(T));
     }
     return moved;
   }

@@ -8,6 +8,9 @@
 #include "../core/config.hpp"
 #include "../core/counted.hpp"
 #include "../core/error.hpp"
+#include "event.hpp"
+
+struct CUstream_st;  // what CUDA's cudaStream_t points to
 
 namespace lockstep {
 
@@ -15,6 +18,17 @@ enum class device_kind { cpu, gpu };
 
 /// One step of a parallel loop: the loop's context and the number of the step.
 using loop_body = void (*)(void* context, index step);
+
+struct device_state;
+
+/// What a kind of device has recorded (see graph.hpp).
+struct graph_state {
+  graph_state() = default;
+  graph_state(graph_state const&) = delete;
+  graph_state& operator=(graph_state const&) = delete;
+  virtual ~graph_state() = default;
+  virtual void launch() = 0;
+};
 
 /// What every kind of device can do without knowing types. A GPU's table is filled by files that nvcc compiles, so
 /// that host-only files can still own, copy and release its arrays.
@@ -40,12 +54,43 @@ struct device_state : counted {
   virtual void synchronize() = 0;
   /// CPU devices: calls body(context, step) for every step in [0, steps) on the device's threads, and waits.
   virtual void run(index steps, loop_body body, void* context) = 0;
+
+  // What only GPUs do otherwise than here: on a CPU device everything has run when the call that asked for it returns.
+
+  /// The point in the order of work that is reached now; nullptr: it is past.
+  virtual std::shared_ptr<event_state> record() { return nullptr; }
+  /// What is queued from now on comes after the event.
+  virtual void wait(event_state const& e) { e.wait(); }
+  /// Copies from another GPU, in the order of work of both.
+  virtual void copy_from_device(void*, device_state& source, void const*, std::size_t) { throw_no_gpu(source.name); }
+  /// Memory of the host that asynchronous copies read and write by themselves; nullptr when there is none.
+  virtual void* allocate_host(std::size_t bytes) { return allocate(bytes); }
+  virtual void deallocate_host(void* data, std::size_t bytes) noexcept { deallocate(data, bytes); }
+  /// The host's memory is the caller's again when an event recorded after this has come.
+  virtual void copy_from_host_async(void* to, void const* from, std::size_t bytes) { copy_from_host(to, from, bytes); }
+  virtual void copy_to_host_async(void* to, void const* from, std::size_t bytes) { copy_to_host(to, from, bytes); }
+  /// From begin to end, what would be queued is recorded.
+  virtual bool is_recording() const { return false; }
+  virtual void begin_capture() { throw_no_gpu(name); }
+  virtual void abandon_capture() noexcept {}
+  virtual std::shared_ptr<graph_state> end_capture(std::shared_ptr<device_state>) { throw_no_gpu(name); }
+
+ private:
+  [[noreturn, gnu::cold, gnu::noinline]] static void throw_no_gpu(std::string const& found) {
+    throw device_error(found + ": found a CPU device, expected a GPU");
+  }
 };
 
 /// Makes the state of GPU `number`; set at start-up by files compiled with nvcc.
 using gpu_factory = device_state* (*)(int number);
 inline gpu_factory& registered_gpu_factory() {
   static gpu_factory factory = nullptr;
+  return factory;
+}
+/// The same for a GPU whose work is queued on a stream of the caller's.
+using gpu_stream_factory = std::shared_ptr<device_state> (*)(int number, CUstream_st* stream);
+inline gpu_stream_factory& registered_gpu_stream_factory() {
+  static gpu_stream_factory factory = nullptr;
   return factory;
 }
 
@@ -63,11 +108,17 @@ class device {
 
   /// GPU `number`. Throws device_error when the program holds no CUDA code or the machine no such GPU.
   static device gpu(int number = 0) {
-    if (!registered_gpu_factory())
-      throw device_error(text_of({"device::gpu(", number,
-                                  "): found a program without CUDA code; compile at least one of its files with nvcc "
-                                  "as CUDA and include <lockstep/lockstep.hpp> there"}));
+    if (!registered_gpu_factory()) throw_without_cuda(number);
     return device(registered_gpu_factory()(number));
+  }
+
+  /// GPU `number`, with its work in the order of a CUDA stream of yours (nullptr: the legacy default stream), which
+  /// must live until the device and its arrays are gone. The same stream gives the same device; devices of other
+  /// streams are others, even on one GPU: array::to copies between them, wait() orders them. Throws device_error when
+  /// the program holds no CUDA code, the machine no such GPU, or when the stream is another GPU's.
+  static device gpu(int number, CUstream_st* stream) {
+    if (!registered_gpu_stream_factory()) throw_without_cuda(number);
+    return device(registered_gpu_stream_factory()(number, stream));
   }
 
   /// "cpu", "cpu:4" (threads), "gpu", "gpu:1" (number). Throws device_error for anything else.
@@ -80,6 +131,14 @@ class device {
   int number() const { return state().number; }
   std::string const& name() const { return state().name; }
   void synchronize() const { state().synchronize(); }
+
+  /// The point that the work queued so far reaches.
+  event record() const { return event(state().record()); }
+  /// What is queued on this device from now on runs after the event, of whatever device; the host does not wait, unless
+  /// this is a CPU device.
+  void wait(event const& e) const {
+    if (e.state()) state().wait(*e.state());
+  }
 
   /// CPU devices: calls f(step) for every step in [0, steps) on the device's threads and waits. The first exception
   /// thrown by a step is rethrown; steps that have not begun by then may be left out.
@@ -101,9 +160,16 @@ class device {
     return *state_;
   }
 
+  std::shared_ptr<device_state> const& shared_state() const { return state_; }
+
   friend bool operator==(device const& a, device const& b) { return a.state_ == b.state_; }
 
  private:
+  [[noreturn, gnu::cold, gnu::noinline]] static void throw_without_cuda(int number) {
+    throw device_error(text_of({"device::gpu(", number,
+                                "): found a program without CUDA code; compile at least one of its files with nvcc as "
+                                "CUDA and include <lockstep/lockstep.hpp> there"}));
+  }
   [[noreturn, gnu::cold, gnu::noinline]] static void throw_empty() {
     throw device_error("device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse");
   }

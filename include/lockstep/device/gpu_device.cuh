@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "../backend/cuda/fill.cuh"
-#include "../backend/cuda/runtime.cuh"
+#include "gpu_graph.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -15,34 +15,42 @@ namespace cuda {
 
 class gpu_state final : public device_state {
  public:
-  explicit gpu_state(int n) : device_state(device_kind::gpu, n, 0, "gpu:" + std::to_string(n)) {
+  /// With a stream of its own.
+  explicit gpu_state(int n) : device_state(device_kind::gpu, n, 0, text_of({"gpu:", n})) {
     device_scope const scope(n);
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags", doing("set up"));
-    check(cudaDeviceGetDefaultMemPool(&pool_, n), "cudaDeviceGetDefaultMemPool", doing("set up"));
-    std::uint64_t keep_all = UINT64_MAX;  // freed memory stays in the pool: allocating again costs no system call
-    check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute",
-          doing("set up"));
+    find_pool();
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags", name, setting_up);
+  }
+  /// With the caller's stream.
+  gpu_state(int n, cudaStream_t stream)
+      : device_state(device_kind::gpu, n, 0,
+                     text_of({"gpu:", n, ", stream ", reinterpret_cast<std::uintptr_t>(stream)})),
+        stream_(stream) {
+    device_scope const scope(n);
+    find_pool();
   }
 
   cudaStream_t stream() const { return stream_; }
 
+  /// What libraries keep for each device, here a cuBLAS handle: made when it is first needed.
+  std::shared_ptr<void> library;
+  std::mutex library_mutex;
+
   void* allocate(std::size_t bytes) override {
     device_scope const scope(number);
-    void* data = take(std::max<std::size_t>(bytes, 1));
+    bytes = std::max<std::size_t>(bytes, 1);
+    if (recording_) return take_for_graph(bytes);
+    void* data = take(bytes);
     if (data) return data;
     synchronize();  // what the pool holds but has not yet got back from the stream, it can now join or give away
-    check(cudaMemPoolTrimTo(pool_, 0), "cudaMemPoolTrimTo", doing("allocate"));
-    return take(std::max<std::size_t>(bytes, 1));
+    check(cudaMemPoolTrimTo(pool_, 0), "cudaMemPoolTrimTo", name, ", asked to allocate");
+    return take(bytes);
   }
 
   // At the end of the program CUDA may be gone before the last array is: nothing is left to free then.
   void deallocate(void* data, std::size_t) noexcept override {
-    if (!data) return;
-    int before = 0;
-    if (cudaGetDevice(&before) != cudaSuccess) return static_cast<void>(cudaGetLastError());
-    if (before != number) static_cast<void>(cudaSetDevice(number));
-    if (cudaFreeAsync(data, stream_) != cudaSuccess) static_cast<void>(cudaGetLastError());
-    if (before != number) static_cast<void>(cudaSetDevice(before));
+    if (!data || belongs_to_graph(data)) return;
+    on_this_gpu([&] { return cudaFreeAsync(data, stream_); });
   }
 
   void copy(void* to, void const* from, std::size_t bytes) override {
@@ -50,26 +58,107 @@ class gpu_state final : public device_state {
   }
   // The host's memory is the caller's again when this returns, be it pageable or pinned.
   void copy_from_host(void* to, void const* from, std::size_t bytes) override {
+    require_not_recording("values from the host's own memory");
     transfer(to, from, bytes, cudaMemcpyHostToDevice);
     synchronize();
   }
   void copy_to_host(void* to, void const* from, std::size_t bytes) override {
+    require_not_recording("a value on the host");
     transfer(to, from, bytes, cudaMemcpyDeviceToHost);
     synchronize();
+  }
+  void copy_from_host_async(void* to, void const* from, std::size_t bytes) override {
+    transfer(to, from, bytes, cudaMemcpyHostToDevice);
+  }
+  void copy_to_host_async(void* to, void const* from, std::size_t bytes) override {
+    transfer(to, from, bytes, cudaMemcpyDeviceToHost);
+  }
+  void copy_from_device(void* to, device_state& source, void const* from, std::size_t bytes) override {
+    require_not_recording("a copy from another device");
+    if (bytes == 0) return;
+    wait(*source.record());
+    device_scope const scope(number);
+    check(cudaMemcpyPeerAsync(to, number, from, source.number, bytes, stream_), "cudaMemcpyPeerAsync", name,
+          ", asked to copy from ", source.name);
+    try {
+      source.wait(*record());  // what the source does next may overwrite or release what is being copied
+    } catch (...) {
+      static_cast<void>(cudaStreamSynchronize(stream_));
+      throw;
+    }
   }
   void fill(void* to, void const* pattern, std::size_t size, std::size_t count) override {
     device_scope const scope(number);
     cuda::fill(to, pattern, size, count, stream_);
+    wait_in_debug_mode(stream_, name, ", filling memory");
   }
   void synchronize() override {
+    require_not_recording("a wait for all work");
     device_scope const scope(number);
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize", doing("wait for its work"));
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize", name, ", asked to wait for its work");
   }
   void run(index, loop_body, void*) override {
     throw device_error(name + ": found a loop over CPU threads, expected a CPU device; a GPU runs kernels");
   }
 
+  std::shared_ptr<event_state> record() override {
+    require_not_recording("an event");
+    return std::make_shared<gpu_event>(number, stream_, name);
+  }
+  void wait(event_state const& e) override {
+    require_not_recording("a wait for another device");
+    device_scope const scope(number);
+    check(cudaStreamWaitEvent(stream_, static_cast<gpu_event const&>(e).get(), 0), "cudaStreamWaitEvent", name,
+          ", asked to wait for an event");
+  }
+
+  void* allocate_host(std::size_t bytes) override {
+    device_scope const scope(number);
+    void* data = nullptr;
+    cudaError_t const status = cudaHostAlloc(&data, std::max<std::size_t>(bytes, 1), cudaHostAllocDefault);
+    if (status == cudaErrorMemoryAllocation) return static_cast<void>(cudaGetLastError()), nullptr;
+    check(status, "cudaHostAlloc", name, ", asked for pinned memory");
+    return data;
+  }
+  void deallocate_host(void* data, std::size_t) noexcept override {
+    on_this_gpu([&] { return cudaFreeHost(data); });
+  }
+
+  bool is_recording() const override { return recording_ != nullptr; }
+  void begin_capture() override {
+    require_not_recording("the beginning of another graph");
+    auto memory = std::make_shared<graph_memory>(number, stream_);
+    device_scope const scope(number);
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", name,
+          ", asked to record a graph");
+    recording_ = std::move(memory);
+  }
+  void abandon_capture() noexcept override {
+    on_this_gpu([&] {
+      cudaGraph_t recorded = nullptr;
+      static_cast<void>(cudaStreamEndCapture(stream_, &recorded));
+      return recorded ? cudaGraphDestroy(recorded) : cudaGetLastError();
+    });
+    recording_.reset();
+  }
+  std::shared_ptr<graph_state> end_capture(std::shared_ptr<device_state> self) override {
+    device_scope const scope(number);
+    std::shared_ptr<graph_memory> memory = std::move(recording_);
+    cudaGraph_t recorded = nullptr;
+    check(cudaStreamEndCapture(stream_, &recorded), "cudaStreamEndCapture", name, ", asked to record a graph");
+    std::shared_ptr<void> const owner(recorded, [](void* g) { cudaGraphDestroy(static_cast<cudaGraph_t>(g)); });
+    return std::make_shared<gpu_graph>(std::move(self), stream_, std::move(memory), recording_, recorded);
+  }
+
  private:
+  static constexpr char const* setting_up = ", asked to set up";
+
+  void find_pool() {
+    check(cudaDeviceGetDefaultMemPool(&pool_, number), "cudaDeviceGetDefaultMemPool", name, setting_up);
+    std::uint64_t keep_all = UINT64_MAX;  // freed memory stays in the pool: allocating again costs no system call
+    check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute", name,
+          setting_up);
+  }
   void* take(std::size_t bytes) {
     void* data = nullptr;
     cudaError_t const status = cudaMallocAsync(&data, bytes, stream_);
@@ -77,25 +166,69 @@ class gpu_state final : public device_state {
       static_cast<void>(cudaGetLastError());
       return nullptr;
     }
-    check(status, "cudaMallocAsync", doing("allocate"));
+    check(status, "cudaMallocAsync", name, ", asked to allocate ", bytes, " bytes");
     return data;
+  }
+  void* take_for_graph(std::size_t bytes) {
+    void* const data = recording_->take(bytes);
+    std::lock_guard const lock(graph_mutex_);
+    if (data) of_graphs_[data] = recording_;
+    return data;
+  }
+  /// Memory of a graph goes back to that; what is freed while a graph is recorded may be in use by it.
+  bool belongs_to_graph(void* data) noexcept {
+    std::lock_guard const lock(graph_mutex_);
+    auto const found = of_graphs_.find(data);
+    if (found == of_graphs_.end()) {
+      if (recording_) recording_->keep(data);
+      return recording_ != nullptr;
+    }
+    std::shared_ptr<graph_memory> owner = std::move(found->second);
+    of_graphs_.erase(found);
+    if (owner == recording_)
+      recording_->give_back(data);
+    else if (recording_)
+      recording_->keep(std::move(owner));
+    return true;
   }
   void transfer(void* to, void const* from, std::size_t bytes, cudaMemcpyKind kind) {
     if (bytes == 0) return;
     device_scope const scope(number);
-    check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync", doing("copy"));
+    check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync", name, ", asked to copy ", bytes,
+          " bytes");
+    wait_in_debug_mode(stream_, name, ", asked to copy");
   }
-  std::string doing(char const* what) const { return name + ", asked to " + what; }
+  /// For what cannot throw: errors are dropped, and nothing is left undone because of them.
+  template <class F>
+  void on_this_gpu(F&& f) noexcept {
+    int before = number;
+    bool fails = cudaGetDevice(&before) != cudaSuccess;
+    if (fails || before != number) fails |= cudaSetDevice(number) != cudaSuccess;
+    fails |= f() != cudaSuccess;
+    if (before != number) fails |= cudaSetDevice(before) != cudaSuccess;
+    if (fails) static_cast<void>(cudaGetLastError());
+  }
+  void require_not_recording(char const* what) const {
+    if (recording_) throw_recording(what);
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] void throw_recording(char const* what) const {
+    throw device_error(text_of({name, ", recording a graph", operation::text(), ": found ", what,
+                                ", expected only work that the device does by itself; ask for it before or after, copy "
+                                "from and to pinned memory, keep sizes on the device (select_bounded)"}));
+  }
 
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
+  std::shared_ptr<graph_memory> recording_;  ///< of the graph that is being recorded
+  std::mutex graph_mutex_;
+  std::map<void*, std::shared_ptr<graph_memory>> of_graphs_;
 };
 
 /// Throws device_error when there is no such GPU.
 inline void require_gpu(int number) {
   int count = 0;
   std::string const doing = "device::gpu(" + std::to_string(number) + ")";
-  check(cudaGetDeviceCount(&count), "cudaGetDeviceCount", doing);
+  check(cudaGetDeviceCount(&count), "cudaGetDeviceCount", doing);  // throws when there is none
   if (number < 0 || number >= count)
     throw device_error(doing + ": found " + std::to_string(count) + " GPUs, numbered from 0, expected one of them; " +
                        "cudaSetDevice would give " + cudaGetErrorName(cudaErrorInvalidDevice));
@@ -125,13 +258,32 @@ inline device_state* gpu_of(int number) {
   return found;
 }
 
+/// The GPU with the caller's stream: the same state as long as somebody holds it.
+inline std::shared_ptr<device_state> gpu_on_stream(int number, cudaStream_t stream) {
+  static std::mutex mutex;
+  static auto& states = *new std::map<std::pair<int, cudaStream_t>, std::weak_ptr<device_state>>;
+  std::lock_guard lock(mutex);
+  if (auto const found = states[{number, stream}].lock()) return found;
+  require_gpu(number);
+  int owner = number;
+  bool const is_named = stream != nullptr && stream != cudaStreamLegacy && stream != cudaStreamPerThread;
+  if (is_named) check(cudaStreamGetDevice(stream, &owner), "cudaStreamGetDevice", "device::gpu(", number, ", stream)");
+  if (owner != number)
+    throw device_error(text_of({"device::gpu(", number, ", stream): found a stream of gpu:", owner,
+                                ", expected one that was made while gpu:", number, " was the current device"}));
+  auto const made = std::make_shared<gpu_state>(number, stream);
+  states[{number, stream}] = made;
+  return made;
+}
+
 /// The stream that orders a GPU's work; for calls of CUDA libraries and of kernels beside lockstep's.
 inline cudaStream_t stream_of(device const& where) {
   if (!where.is_gpu()) throw device_error(where.name() + ": found a CPU device, expected a GPU, which has a stream");
   return static_cast<gpu_state&>(where.state()).stream();
 }
 
-inline bool const gpus_registered = (registered_gpu_factory() = gpu_of, true);
+inline bool const gpus_registered =
+    (registered_gpu_factory() = gpu_of, registered_gpu_stream_factory() = gpu_on_stream, true);
 
 }  // namespace cuda
 }  // namespace LOCKSTEP_COMPILER

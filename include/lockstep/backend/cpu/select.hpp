@@ -140,6 +140,17 @@ index select_both(device const& where, Source const& source, index total, typena
   return selector<Source, true, true>(where, source, total, {values, positions}).run();
 }
 
+/// The first two as work that is queued, which on CPU devices has run when they return.
+template <class Source>
+void queue_select(device const& where, Source const& source, index total, typename Source::value_type* values,
+                  index* kept) {
+  *kept = select_values(where, source, total, values);
+}
+template <class Source>
+void queue_positions(device const& where, Source const& source, index total, index* positions, index* kept) {
+  *kept = select_positions(where, source, total, positions);
+}
+
 /// Turns positions in row-major order, ascending, into coordinates, one row of R per position.
 template <std::size_t R>
 void expand_positions(device const& where, shape<R> const& extents, index const* positions, index count, index* out) {

@@ -122,9 +122,10 @@ template <class F>
 void run_cub(device const& where, char const* doing, F&& call) {
   device_scope const scope(where.number());
   std::size_t bytes = 0;
-  check(call(static_cast<void*>(nullptr), bytes), "a call of CUB", where.name() + ", " + doing);
+  check(call(static_cast<void*>(nullptr), bytes), "a call of CUB", where.name(), ", ", doing);
   temporary<unsigned char> const memory(where, static_cast<index>(bytes));
-  check(call(static_cast<void*>(memory.data()), bytes), "a call of CUB", where.name() + ", " + doing);
+  check(call(static_cast<void*>(memory.data()), bytes), "a call of CUB", where.name(), ", ", doing);
+  wait_in_debug_mode(stream_of(where), where.name(), ", ", doing);
 }
 
 }  // namespace cuda

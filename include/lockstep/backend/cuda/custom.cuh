@@ -50,23 +50,28 @@ template <class... Parameters, class... Arguments>
 void launch_named(launch_info const& info, void (*kernel)(Parameters...), index blocks, unsigned threads,
                   std::size_t bytes, Arguments const&... arguments) {
   if (blocks == 0) return;
-  std::string const doing = "launch of " + debug::readable_kernel_name(info.kernel) + " on " + info.where.name();
+  auto const doing = [&] {  // names are long, and needed only when something goes wrong
+    return "launch of " + debug::readable_kernel_name(info.kernel) + " on " + info.where.name();
+  };
+  auto const require = [&](cudaError_t status, char const* call) {
+    if (status != cudaSuccess) throw_failed(status, call, doing());
+  };
   if (blocks > INT32_MAX)
-    throw device_error(doing + ": found work for " + std::to_string(blocks) +
+    throw device_error(doing() + ": found work for " + std::to_string(blocks) +
                        " blocks, expected at most 2^31 - 1; launch it in parts");
   device_scope const scope(info.where.number());
   if (bytes > 0) {
     auto const most = static_cast<std::size_t>(attribute_of(info.where, cudaDevAttrMaxSharedMemoryPerBlockOptin));
     if (bytes > most)
-      throw device_error(doing + ": found " + std::to_string(bytes) +
+      throw device_error(doing() + ": found " + std::to_string(bytes) +
                          " bytes of shared memory a team, expected at most " + std::to_string(most) +
                          "; give with_shared smaller sizes, or keep the data in arrays");
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-          "cudaFuncSetAttribute", doing);
+    require(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+            "cudaFuncSetAttribute");
   }
-  kernel<<<static_cast<unsigned>(blocks), threads, bytes, stream_of(info.where)>>>(arguments...);
-  check(cudaGetLastError(), "the launch", doing);
-  if constexpr (debug::on) check(cudaStreamSynchronize(stream_of(info.where)), "cudaStreamSynchronize", doing);
+  cudaStream_t const stream = stream_of(info.where);
+  require(queue_kernel(stream, kernel, static_cast<unsigned>(blocks), threads, bytes, arguments...), "the launch");
+  if constexpr (debug::on) wait_in_debug_mode(stream, doing());
 }
 
 template <std::size_t R, class Kernel, class... As>
@@ -75,6 +80,7 @@ void launch_custom(launch_info const& info, element_space<R> const& space, Kerne
   if constexpr (holds_host_function<Kernel>) {
     throw_host_only(info.where);
   } else {
+    operation const here("launch", space.extents);
     index_space<R> const indices(space.extents);
     launch_named(info, elements_kernel<Kernel, R, As...>, ceil_div(indices.total, index{block_threads}), block_threads,
                  0, kernel, indices, arguments);
@@ -87,6 +93,7 @@ void launch_custom(launch_info const& info, team_space<Shared...> const& space, 
   if constexpr (holds_host_function<Kernel>) {
     throw_host_only(info.where);
   } else {
+    operation const here("launch of teams", shape<1>(space.count));
     require_teams(info.where, info.kernel, space);
     shared_layout<Shared...> const layout(space);
     auto const threads = static_cast<unsigned>((space.threads + warp_lanes - 1) / warp_lanes * warp_lanes);

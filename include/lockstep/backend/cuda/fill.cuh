@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime.cuh"
+#include "queue.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -34,8 +34,8 @@ void fill_words(void* to, void const* pattern, std::size_t size, std::size_t cou
   constexpr std::size_t threads = 256, most_blocks = 4096;
   std::size_t const total = count * words.count;
   auto const blocks = static_cast<unsigned>(std::min(most_blocks, (total + threads - 1) / threads));
-  fill_kernel<Word><<<blocks, threads, 0, stream>>>(static_cast<Word*>(to), words, total);
-  check(cudaGetLastError(), "the launch of fill_kernel", "filling memory");
+  check(queue_kernel(stream, fill_kernel<Word>, blocks, threads, 0, static_cast<Word*>(to), words, total),
+        "the launch of fill_kernel", "filling memory");
 }
 
 inline bool all_bytes_equal(void const* pattern, std::size_t size) {
@@ -60,9 +60,10 @@ inline void fill(void* to, void const* pattern, std::size_t size, std::size_t co
     fill_words<std::uint16_t>(to, pattern, size, count, stream);
   } else if (fits(1)) {
     fill_words<std::uint8_t>(to, pattern, size, count, stream);
-  } else {  // a pattern too long for a kernel's parameters: one copy from the host, then doubled on the device
-    check(cudaMemcpyAsync(to, pattern, size, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync", "filling memory");
-    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize", "filling memory");
+  } else {  // a pattern too long for a kernel's parameters: written once piece by piece, then doubled
+    for (std::size_t begin = 0; begin < size; begin += 256)
+      fill_words<std::uint8_t>(static_cast<char*>(to) + begin, static_cast<char const*>(pattern) + begin,
+                               std::min<std::size_t>(256, size - begin), 1, stream);
     for (std::size_t done = 1; done < count; done *= 2)
       check(cudaMemcpyAsync(static_cast<char*>(to) + done * size, to, std::min(done, count - done) * size,
                             cudaMemcpyDeviceToDevice, stream),

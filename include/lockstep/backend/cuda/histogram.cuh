@@ -85,6 +85,7 @@ void histogram(device const& where, shape<R> const& extents, Evaluator const& ev
   if constexpr (holds_host_function<Evaluator>) {
     throw_host_only(where);
   } else {
+    operation const here("histogram", extents);
     using values = values_in_order<V, Evaluator, R>;
     auto const total = static_cast<index>(extents.size());
     unsigned char const zero = 0;

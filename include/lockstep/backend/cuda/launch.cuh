@@ -20,11 +20,13 @@ void launch(device const& where, char const* doing, void (*kernel)(Parameters...
             Arguments const&... arguments) {
   if (blocks == 0) return;
   if (blocks > INT32_MAX)
-    throw device_error(where.name() + ", " + doing + ": found work for " + std::to_string(blocks) +
-                       " blocks, expected at most 2^31 - 1; split the arrays");
+    throw device_error(text_of({where.name(), ", ", doing, operation::text(), ": found work for ", blocks,
+                                " blocks, expected at most 2^31 - 1; split the arrays"}));
   device_scope const scope(where.number());
-  kernel<<<static_cast<unsigned>(blocks), threads, 0, stream_of(where)>>>(arguments...);
-  check(cudaGetLastError(), "the launch of a kernel", where.name() + ", " + doing);
+  cudaStream_t const stream = stream_of(where);
+  check(queue_kernel(stream, kernel, static_cast<unsigned>(blocks), threads, 0, arguments...), "the launch of a kernel",
+        where.name(), ", ", doing);
+  wait_in_debug_mode(stream, where.name(), ", ", doing);
 }
 
 /// An index space walked by its row-major index; with 32-bit division where every index fits.

@@ -127,6 +127,7 @@ void store(device const& where, output<Ts, Rs, Evaluators> const&... outputs) {
     throw_host_only(where);
   } else {
     index_space const space(std::get<0>(std::tie(outputs...)).target.extents);
+    operation const here("map", space.extents);
     if constexpr (((Rs == 1) && ...) && (flat_form<Evaluators>::possible && ...)) {
       constexpr int N = pack_length<Evaluators...>(static_cast<slots<Ts...>*>(nullptr));
       if ((lies_flat<N>(outputs) && ...)) {

@@ -3,7 +3,6 @@
 
 #include <cublas_v2.h>
 
-#include <map>
 #include <mutex>
 
 #include "launch.cuh"
@@ -13,26 +12,29 @@ inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
 inline void check_blas(cublasStatus_t status, device const& where) {
-  if (status != CUBLAS_STATUS_SUCCESS)
-    throw device_error(where.name() + ", multiplying matrices: cuBLAS gave " + cublasGetStatusName(status) + " (" +
-                       cublasGetStatusString(status) + ")");
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  static_cast<void>(cudaGetLastError());
+  std::string const text = text_of({where.name(), ", multiplying matrices", operation::text(), ": cuBLAS gave ",
+                                    cublasGetStatusName(status), " (", cublasGetStatusString(status), ")"});
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw out_of_memory(text + "; release arrays and try again");
+  throw device_error(text);
 }
 
 /// Calls f(handle) with the device's cuBLAS, whose calls go to the device's stream. One host thread at a time.
 template <class F>
 void with_blas(device const& where, F&& f) {
-  static std::mutex mutex;
-  static auto& handles = *new std::map<int, cublasHandle_t>;  // never destroyed: CUDA may be gone before the program
+  auto& state = static_cast<gpu_state&>(where.state());
   device_scope const scope(where.number());
-  std::lock_guard const lock(mutex);
-  auto [found, is_new] = handles.try_emplace(where.number(), nullptr);
-  if (is_new) {
-    cublasStatus_t const status = cublasCreate(&found->second);
-    if (status != CUBLAS_STATUS_SUCCESS) handles.erase(found);
-    check_blas(status, where);
+  std::lock_guard const lock(state.library_mutex);
+  if (!state.library) {
+    relaxed_capture const relaxed;  // what cuBLAS sets up is no part of a graph that is being recorded
+    cublasHandle_t made = nullptr;
+    check_blas(cublasCreate(&made), where);
+    std::shared_ptr<void> const owner(made, [](void* h) { cublasDestroy(static_cast<cublasHandle_t>(h)); });
+    check_blas(cublasSetStream(made, stream_of(where)), where);
+    state.library = owner;
   }
-  check_blas(cublasSetStream(found->second, stream_of(where)), where);
-  f(found->second);
+  f(static_cast<cublasHandle_t>(state.library.get()));
 }
 
 /// Products of one shape, and how far apart their operands lie.
@@ -134,12 +136,14 @@ __global__ void __launch_bounds__(product_tile* product_tile) multiply_kernel(St
 /// Multiplies the matrices of a stack.
 template <class T, class Product>
 void multiply(device const& where, product_stack<Product> const& stack) {
-  if (stack.count == 0 || stack.first.rows == 0 || stack.first.columns == 0) return;
+  auto const& p = stack.first;
+  if (stack.count == 0 || p.rows == 0 || p.columns == 0) return;
+  operation const here("matmul", shape<4>(stack.count, p.rows, p.depth, p.columns));
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
     multiply_by_blas(where, stack);
   } else {
-    index const across = ceil_div(stack.first.columns, product_tile);
-    index const tiles = ceil_div(stack.first.rows, product_tile) * across;
+    index const across = ceil_div(p.columns, product_tile);
+    index const tiles = ceil_div(p.rows, product_tile) * across;
     launch(where, "multiplying matrices", multiply_kernel<product_stack<Product>>, stack.count * tiles,
            product_tile * product_tile, stack, across, tiles);
   }

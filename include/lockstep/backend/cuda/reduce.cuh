@@ -247,6 +247,7 @@ void reduce(lowering& context, shape<R> const& extents,
   if constexpr ((holds_host_function<Reducers> || ...) || (holds_host_function<Evaluators> || ...)) {
     throw_host_only(context.where);
   } else {
+    operation const here("reduce", extents);
     index_space<R> const space(extents);
     reduce_rows(context, space, space.total, parts, results...);
   }

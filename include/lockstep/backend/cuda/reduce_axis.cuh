@@ -100,6 +100,7 @@ void reduce_axis(lowering& context, shape<R> const& extents, std::size_t axis, s
   if constexpr (holds_host_function<Reducer> || holds_host_function<Evaluator>) {
     throw_host_only(context.where);
   } else {
+    operation const here("reduce", extents);
     axis_split const split(extents, axis);
     index_space<ReadRank> const space(read_extents);
     if (split.inner == 1)

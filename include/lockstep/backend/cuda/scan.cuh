@@ -219,6 +219,7 @@ void scan_to(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& e
 /// Scans into dense memory, which may be what is read element by element. Reads and writes memory once.
 template <class T, class Op, class Evaluator>
 void scan(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target) {
+  operation const here("scan", target.extents);
   scan_to(context, rule, evaluator, target.extents[0], scan_target<T>{target.data});
 }
 

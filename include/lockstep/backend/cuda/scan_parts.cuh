@@ -83,6 +83,7 @@ void scan_by_key(lowering& context, scan_rule<T, Op> const& rule, Equal const& e
   if constexpr (holds_host_function<Equal>) {
     throw_host_only(context.where);
   } else {
+    operation const here("scan_by_key", target.extents);
     using keys_in_order = values_in_order<K, Keys, 1>;
     key_heads<Equal, keys_in_order> const heads{equal, {keys, target.extents}};
     scan_from_heads(context, rule, heads, values_in_order<V, Evaluator, 1>(evaluator, target.extents),
@@ -123,6 +124,7 @@ flagged_heads segment_heads(lowering& context, I const* offsets, index segments,
 template <class V, class T, class Op, class Evaluator>
 void scan_segments(lowering& context, scan_rule<T, Op> const& rule, index const* offsets, index segments,
                    Evaluator const& evaluator, view<T, 1> const& target) {
+  operation const here("segmented scan", target.extents);
   scan_from_heads(context, rule, segment_heads(context, offsets, segments, target.extents[0]),
                   values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0], target.data);
 }
@@ -152,6 +154,7 @@ struct backward_target {
 template <class T, class Op, class Evaluator>
 void scan_backward(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator,
                    view<T, 1> const& target) {
+  operation const here("backward scan", target.extents);
   index const total = target.extents[0], last = total - 1;
   scan_rule<T, turned_operator<Op>> const turned{{rule.op}, rule.inclusive, rule.has_initial, rule.initial};
   scan_to(context, turned, backward_values<Evaluator>{evaluator, last}, total, backward_target<T>{target.data, last});
@@ -250,6 +253,7 @@ void scan_lines(lowering& context, scan_rule<T, Op> const& rule, Evaluator const
   if constexpr (holds_host_function<Op> || holds_host_function<Evaluator>) {
     throw_host_only(context.where);
   } else {
+    operation const here("scan", extents);
     using value = std::remove_cvref_t<decltype(evaluator.at(coordinates<R>{}))>;
     values_in_order<value, Evaluator, R> const values(evaluator, extents);
     if (split.inner == 1)

@@ -110,6 +110,7 @@ void scatter(device const& where, T* target, index extent, shape<R> const& exten
   if constexpr (holds_host_function<Op> || holds_host_function<Values> || holds_host_function<Indices>) {
     throw_host_only(where);
   } else {
+    operation const here("scatter", extents);
     using element = std::remove_cvref_t<decltype(values.at(coordinates<R>{}))>;
     using places = values_in_order<index, Indices, R>;
     using elements = values_in_order<element, Values, R>;

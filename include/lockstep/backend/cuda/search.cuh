@@ -46,6 +46,7 @@ struct place_in_run {
 template <bool Upper, class T, class Order, class Evaluator, std::size_t R>
 void search(device const& where, T const* sorted, index size, Evaluator const& values, shape<R> const& extents,
             Order const& order, index* found) {
+  operation const here("searchsorted", extents);
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
   } else {
@@ -67,6 +68,7 @@ struct in_disorder {
 /// True when no value comes before the one in front of it.
 template <class T, class Order>
 bool is_sorted(device const& where, T const* values, index count, Order const& order) {
+  operation const here("is_sorted", shape<1>(count));
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
     return false;
@@ -80,6 +82,7 @@ bool is_sorted(device const& where, T const* values, index count, Order const& o
 /// Merges two runs stably.
 template <class T, class Order>
 void merge(device const& where, T const* a, index a_size, T const* b, index b_size, T* target, Order const& order) {
+  operation const here("merge", shape<1>(a_size + b_size));
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
   } else {
@@ -115,6 +118,7 @@ index compare_runs(device const& where, T const* a, index a_size, T const* b, in
     return 0;
   } else {
     if (a_size == 0) return 0;
+    operation const here(Common ? "set_intersection" : "set_difference", shape<1>(a_size));
     auto const before = comparison_of<T>(order);
     using compare = std::remove_const_t<decltype(before)>;
     compared_runs<Common, T, compare> const source{{a}, {a, a_size, before}, {b, b_size, before}};

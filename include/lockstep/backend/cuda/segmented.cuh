@@ -79,6 +79,7 @@ void reduce_segments(lowering& context, reduction_part<Reducer, Evaluator> const
   if constexpr (holds_host_function<Reducer> || holds_host_function<Evaluator>) {
     throw_host_only(context.where);
   } else {
+    operation const here("segmented reduce", shape<1>(total));
     if (segments == 0) return;
     context.where.state().fill(target, &nothing, sizeof(T), static_cast<std::size_t>(segments));
     if (total == 0) return;

@@ -56,41 +56,57 @@ struct flags_of {
   LOCKSTEP_INLINE bool operator()(index i) const { return source.keeps(i); }
 };
 
-/// Writes the values(i) that the source keeps; returns how many.
+/// Writes the values(i) that the source keeps, and how many; does not wait.
 template <class Source, class Values, class T>
-index compact(device const& where, Source const& source, Values const& values, index total, T* target) {
-  temporary<index> const kept(where, 1);
+void compact(device const& where, Source const& source, Values const& values, index total, T* target, index* kept) {
+  operation const here("select", shape<1>(total));
   run_cub(where, "selecting", [&](void* memory, std::size_t& bytes) {
     return cub::DeviceSelect::Flagged(memory, bytes, iterate<T>(values), iterate<bool>(flags_of<Source>{source}),
-                                      target, kept.data(), total, stream_of(where));
+                                      target, kept, total, stream_of(where));
   });
-  return value_of(where, kept.data());
 }
 
 template <class Source>
-index select_values(device const& where, Source const& source, index total, typename Source::value_type* target) {
-  return compact(where, source, source.values, total, target);
+void queue_select(device const& where, Source const& source, index total, typename Source::value_type* target,
+                  index* kept) {
+  compact(where, source, source.values, total, target, kept);
 }
 /// The predicate is asked once per element.
 template <bool Wanted, class T, class Values, class Predicate, std::size_t R>
-index select_values(device const& where, filtered_elements<Wanted, T, Values, Predicate, R> const& source, index total,
-                    T* target) {
-  temporary<index> const kept(where, 1);
+void queue_select(device const& where, filtered_elements<Wanted, T, Values, Predicate, R> const& source, index total,
+                  T* target, index* kept) {
+  operation const here("select", shape<1>(total));
   run_cub(where, "selecting", [&](void* memory, std::size_t& bytes) {
-    return cub::DeviceSelect::If(memory, bytes, iterate<T>(source.values), target, kept.data(), total, source,
+    return cub::DeviceSelect::If(memory, bytes, iterate<T>(source.values), target, kept, total, source,
                                  stream_of(where));
   });
-  return value_of(where, kept.data());
+}
+template <class Source>
+void queue_positions(device const& where, Source const& source, index total, index* target, index* kept) {
+  compact(where, source, own_index{}, total, target, kept);
 }
 
+/// Runs queue(kept) and waits for the number that it leaves there.
+template <class F>
+index waited_count(device const& where, F&& queue) {
+  temporary<index> const kept(where, 1);
+  queue(kept.data());
+  return value_of(where, static_cast<index const*>(kept.data()));
+}
+/// Writes what the source keeps; returns how many.
+template <class Source>
+index select_values(device const& where, Source const& source, index total, typename Source::value_type* target) {
+  return waited_count(where, [&](index* kept) { queue_select(where, source, total, target, kept); });
+}
 template <class Source>
 index select_positions(device const& where, Source const& source, index total, index* target) {
-  return compact(where, source, own_index{}, total, target);
+  return waited_count(where, [&](index* kept) { queue_positions(where, source, total, target, kept); });
 }
 
 template <class Source>
 index select_both(device const& where, Source const& source, index total, typename Source::value_type* target,
                   index* positions) {
+  operation const here("unique", shape<1>(total));
   index const kept = select_positions(where, source, total, positions);
   read_places(where, source.values, positions, kept, target);
   return kept;
@@ -109,6 +125,7 @@ __global__ void __launch_bounds__(block_threads) turn_around_kernel(T* values, i
 /// others from the end on.
 template <class T, class Values, class Mask, std::size_t R>
 index partition_values(device const& where, masked_elements<T, Values, Mask, R> const& source, index total, T* target) {
+  operation const here("partition", shape<1>(total));
   temporary<index> const count(where, 1);
   run_cub(where, "partitioning", [&](void* memory, std::size_t& bytes) {
     return cub::DevicePartition::Flagged(memory, bytes, iterate<T>(source.values), iterate<bool>(source.mask), target,

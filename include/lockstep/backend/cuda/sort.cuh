@@ -73,6 +73,7 @@ void sort_values(device const& where, T* values, index n, Order const& order) {
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
   } else if constexpr (natural_order<T, Order>) {
+    operation const here("sort", shape<1>(n));
     put_nans_last<Order>(where, values, n);
     two_buffers<T> keys(where, values, n);
     run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
@@ -84,6 +85,7 @@ void sort_values(device const& where, T* values, index n, Order const& order) {
     });
     keys.finish();
   } else {
+    operation const here("sort", shape<1>(n));
     run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
       return cub::DeviceMergeSort::StableSortKeys(memory, bytes, values, n, comparison_of<T>(order), stream_of(where));
     });
@@ -145,6 +147,7 @@ void sort_places(device const& where, index* places, index n, Compare const& bef
 /// Writes the places of n values in their stable order.
 template <class T, class Order>
 void argsort_values(device const& where, T const* values, index n, Order const& order, index* places) {
+  operation const here("argsort", shape<1>(n));
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
   } else if constexpr (natural_order<T, Order>) {
@@ -168,6 +171,7 @@ void argsort_values(device const& where, T const* values, index n, Order const& 
 /// to[i] = from[places[i]], for n values.
 template <class T>
 void gather_values(device const& where, T const* from, index n, index const* places, T* to) {
+  operation const here("gather", shape<1>(n));
   read_places(where, values_in_memory<T>{from}, places, n, to);
 }
 /// values[i] = values[places[i]], for n values.
@@ -181,6 +185,7 @@ void reorder(device const& where, T* values, index n, index const* places) {
 /// Sorts n keys stably, and values with them. Large values move once, when their places are known.
 template <class T, class V, class Order>
 void sort_by_key_values(device const& where, T* keys, V* values, index n, Order const& order) {
+  operation const here("sort_by_key", shape<1>(n));
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
   } else if constexpr (sizeof(V) > 16) {

@@ -168,6 +168,7 @@ __global__ void __launch_bounds__(block_threads)
 template <class T>
 void read_lines(device const& where, axis_split const& lines, index kept, T const* values, index const* places,
                 T* target) {
+  operation const here("gather", shape<3>(lines.outer, kept, lines.inner));
   index const count = lines.outer * kept * lines.inner;
   launch(where, "reading places", read_lines_kernel<T>, ceil_div(count, block_threads), block_threads, lines, kept,
          values, places, count, target);
@@ -176,6 +177,7 @@ void read_lines(device const& where, axis_split const& lines, index kept, T cons
 /// Sorts each line along an axis of a dense array.
 template <class T, class Order>
 void sort_lines(device const& where, axis_split const& lines, T* values, Order const& order) {
+  operation const here("sort", shape<3>(lines.outer, lines.length, lines.inner));
   if (lines.inner == 1) return sort_rows(where, values, lines.outer, lines.length, order);
   turned_lines<T> rows(where, lines);
   rows.read(values);
@@ -186,6 +188,7 @@ void sort_lines(device const& where, axis_split const& lines, T* values, Order c
 /// Writes, for each line along an axis of a dense array, the places of its values in their stable order.
 template <class T, class Order>
 void argsort_lines(device const& where, axis_split const& lines, T const* values, Order const& order, index* places) {
+  operation const here("argsort", shape<3>(lines.outer, lines.length, lines.inner));
   if (lines.inner == 1) return argsort_rows(where, values, lines.outer, lines.length, order, places);
   turned_lines<T> rows(where, lines);
   turned_lines<index> found(where, lines);
@@ -212,6 +215,7 @@ bool has_bad_offsets(device const& where, Offset const* offsets, index segments,
 /// Sorts segments [offsets[i], offsets[i + 1]) of n values, each by itself.
 template <class T, class Order>
 void segmented_sort(device const& where, T* values, index n, index const* offsets, index segments, Order const& order) {
+  operation const here("segmented_sort", shape<1>(n));
   sort_segments(where, values, n, listed_segments{offsets, segments}, segments, order);
 }
 

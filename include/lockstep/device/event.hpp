@@ -1,0 +1,37 @@
+// event: a point in a device's order of work, which the host and other devices can wait for.
+#pragma once
+
+#include <memory>
+
+namespace lockstep {
+
+/// What a kind of device knows of one of its events.
+struct event_state {
+  event_state() = default;
+  event_state(event_state const&) = delete;
+  event_state& operator=(event_state const&) = delete;
+  virtual ~event_state() = default;
+  virtual bool done() const = 0;
+  virtual void wait() const = 0;
+};
+
+/// Everything that was queued on a device up to a point (device::record). CPU devices queue nothing: their events are
+/// past at once, as is a default-constructed one. Copies are the same event.
+class event {
+ public:
+  event() = default;
+  explicit event(std::shared_ptr<event_state> state) : state_(std::move(state)) {}
+
+  /// Whether all of it has run. Does not wait. Throws device_error when the device has failed.
+  bool done() const { return !state_ || state_->done(); }
+  /// Makes the calling thread wait for it. Throws device_error when the device has failed.
+  void wait() const {
+    if (state_) state_->wait();
+  }
+  event_state const* state() const { return state_.get(); }
+
+ private:
+  std::shared_ptr<event_state> state_;
+};
+
+}  // namespace lockstep
