@@ -1,8 +1,8 @@
 // What lockstep's algorithms and direct calls of CUB do on a GPU, for a simulator to count: counters CASE SIDE TIMES
 // runs one of them a number of times. `counters list` prints every case with the fewest bytes that it can move and its
 // number of elements. counters.cmake makes the table.
+#include <thrust/iterator/permutation_iterator.h>
 #include <cub/cub.cuh>
-#include <cuda/iterator>
 #include <lockstep/lockstep.hpp>
 
 #include <cstdio>
@@ -42,6 +42,9 @@ class workspace {
   std::size_t size_ = 0;
 };
 
+struct same {
+  LOCKSTEP_FN float operator()(float a) const { return a; }
+};
 struct root {
   LOCKSTEP_FN float operator()(float a) const { return std::sqrt(a); }
 };
@@ -50,9 +53,6 @@ struct mix {
 };
 struct above_half {
   LOCKSTEP_FN bool operator()(float a) const { return a > 0.5f; }
-};
-struct equal_values {
-  LOCKSTEP_FN bool operator()(int a, int b) const { return a == b; }
 };
 
 struct data {
@@ -103,9 +103,8 @@ std::map<std::string, task> const& tasks() {
       {"06 gather",
        {4 * bytes, [](data& x) { x.y = ls::gather(x.a, x.places); },
         [](data& x) {
-          workspace::check(
-              cub::DeviceTransform::Transform(::cuda::make_permutation_iterator(x.a.data(), x.places.data()),
-                                              x.y.data(), n, ::cuda::std::identity{}, x.stream));
+          workspace::check(cub::DeviceTransform::Transform(
+              thrust::make_permutation_iterator(x.a.data(), x.places.data()), x.y.data(), n, same{}, x.stream));
         }}},
       {"07 scatter, distinct", {4 * bytes, [](data& x) { ls::scatter(x.y, x.places, x.a, ls::distinct{}); }, {}}},
       {"10 sum",
@@ -127,8 +126,8 @@ std::map<std::string, task> const& tasks() {
        {bytes, [](data& x) { x.sums = ls::sum(x.m, ls::axis(1)); },
         [](data& x) {
           x.cub.run([&](void* m, std::size_t& s) {
-            return cub::DeviceSegmentedReduce::Sum(m, s, x.a.data(), x.sums.data(), rows, static_cast<int>(columns),
-                                                   x.stream);
+            return cub::DeviceSegmentedReduce::Sum(m, s, x.a.data(), x.sums.data(), rows, x.offsets.data(),
+                                                   x.offsets.data() + 1, x.stream);
           });
         }}},
       {"14 sums of segments",

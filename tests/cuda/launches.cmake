@@ -4,9 +4,9 @@
 # case; kernels; waits of the host; bytes read by kernels; bytes written by kernels; sectors. 100000 floats are 400000
 # bytes in 12500 sectors.
 set(expected
-    "map|1|0|800000|400000|37500"
+    "map|1|0|800000|400000"
     "many operands|1|0|2400000|400000|87500"
-    "fuse|1|0|800000|800000|50000"
+    "fuse|1|0|800000|800000"
     "softmax|1|0|400000|400000"
     "bounded select|3|0|-|-"     # two of CUB; how often their blocks look for others varies
     "reduce|2|0|800100|104"      # 25 tiles, each with a partial result of 4 bytes

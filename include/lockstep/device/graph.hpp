@@ -57,11 +57,11 @@ template <class F>
   where.state().begin_capture();
   try {
     work();
+    return graph(where.state().end_capture(where.shared_state()));
   } catch (...) {
     where.state().abandon_capture();
     throw;
   }
-  return graph(where.state().end_capture(where.shared_state()));
 }
 
 }  // namespace lockstep

@@ -15,16 +15,18 @@ int until_failure = 0, waits = 0;
 char const* failing_function = nullptr;
 char const* failed = nullptr;
 
+template <class F>
+F* next(F*, char const* name) {
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
+
 bool fails(char const* function) {
   if (until_failure == 0 || (failing_function && std::strcmp(failing_function, function) != 0)) return false;
   if (--until_failure > 0) return false;
   failed = function;
+  static auto* const set_device = next(&cudaSetDevice, "cudaSetDevice");
+  static_cast<void>(set_device(-1));  // so that CUDA has a last error, which is how CUB learns of a failed launch
   return true;
-}
-
-template <class F>
-F* next(F*, char const* name) {
-  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
 }
 
 }  // namespace

@@ -178,7 +178,7 @@ void map_rows(device const& where, Rule const& rule, axis_split const& split, sh
   if constexpr (holds_host_function<Rule> || holds_host_function<Evaluator>) {
     throw_host_only(where);
   } else {
-    operation const here("map_rows", extents);
+    operation const here("map_rows", shape<3>(split.outer, split.length, split.inner));
     using values = values_in_order<typename Rule::element, Evaluator, R>;
     values const from(evaluator, extents);
     index const rows = split.outer, length = split.length;
