@@ -22,11 +22,7 @@ using loop_body = void (*)(void* context, index step);
 struct device_state;
 
 /// What a kind of device has recorded (see graph.hpp).
-struct graph_state {
-  graph_state() = default;
-  graph_state(graph_state const&) = delete;
-  graph_state& operator=(graph_state const&) = delete;
-  virtual ~graph_state() = default;
+struct graph_state : counted {
   virtual void launch() = 0;
 };
 
@@ -58,7 +54,7 @@ struct device_state : counted {
   // What only GPUs do otherwise than here: on a CPU device everything has run when the call that asked for it returns.
 
   /// The point in the order of work that is reached now; nullptr: it is past.
-  virtual std::shared_ptr<event_state> record() { return nullptr; }
+  virtual counted_pointer<event_state> record() { return nullptr; }
   /// What is queued from now on comes after the event.
   virtual void wait(event_state const& e) { e.wait(); }
   /// Copies from another GPU, in the order of work of both.
@@ -73,7 +69,7 @@ struct device_state : counted {
   virtual bool is_recording() const { return false; }
   virtual void begin_capture() { throw_no_gpu(name); }
   virtual void abandon_capture() noexcept {}
-  virtual std::shared_ptr<graph_state> end_capture(std::shared_ptr<device_state>) { throw_no_gpu(name); }
+  virtual counted_pointer<graph_state> end_capture() { throw_no_gpu(name); }
 
  private:
   [[noreturn, gnu::cold, gnu::noinline]] static void throw_no_gpu(std::string const& found) {
@@ -88,7 +84,7 @@ inline gpu_factory& registered_gpu_factory() {
   return factory;
 }
 /// The same for a GPU whose work is queued on a stream of the caller's.
-using gpu_stream_factory = std::shared_ptr<device_state> (*)(int number, CUstream_st* stream);
+using gpu_stream_factory = device_state* (*)(int number, CUstream_st* stream);
 inline gpu_stream_factory& registered_gpu_stream_factory() {
   static gpu_stream_factory factory = nullptr;
   return factory;
@@ -159,8 +155,6 @@ class device {
     if (!state_) throw_empty();
     return *state_;
   }
-
-  std::shared_ptr<device_state> const& shared_state() const { return state_; }
 
   friend bool operator==(device const& a, device const& b) { return a.state_ == b.state_; }
 

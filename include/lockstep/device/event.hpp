@@ -1,16 +1,12 @@
 // event: a point in a device's order of work, which the host and other devices can wait for.
 #pragma once
 
-#include <memory>
+#include "../core/counted.hpp"
 
 namespace lockstep {
 
 /// What a kind of device knows of one of its events.
-struct event_state {
-  event_state() = default;
-  event_state(event_state const&) = delete;
-  event_state& operator=(event_state const&) = delete;
-  virtual ~event_state() = default;
+struct event_state : counted {
   virtual bool done() const = 0;
   virtual void wait() const = 0;
 };
@@ -20,7 +16,7 @@ struct event_state {
 class event {
  public:
   event() = default;
-  explicit event(std::shared_ptr<event_state> state) : state_(std::move(state)) {}
+  explicit event(counted_pointer<event_state> state) : state_(std::move(state)) {}
 
   /// Whether all of it has run. Does not wait. Throws device_error when the device has failed.
   bool done() const { return !state_ || state_->done(); }
@@ -31,7 +27,7 @@ class event {
   event_state const* state() const { return state_.get(); }
 
  private:
-  std::shared_ptr<event_state> state_;
+  counted_pointer<event_state> state_;
 };
 
 }  // namespace lockstep

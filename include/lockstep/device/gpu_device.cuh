@@ -101,9 +101,9 @@ class gpu_state final : public device_state {
     throw device_error(name + ": found a loop over CPU threads, expected a CPU device; a GPU runs kernels");
   }
 
-  std::shared_ptr<event_state> record() override {
+  counted_pointer<event_state> record() override {
     require_not_recording("an event");
-    return std::make_shared<gpu_event>(number, stream_, name);
+    return counted_pointer<event_state>(new gpu_event(number, stream_, name));
   }
   void wait(event_state const& e) override {
     require_not_recording("a wait for another device");
@@ -141,13 +141,13 @@ class gpu_state final : public device_state {
     });
     recording_.reset();
   }
-  std::shared_ptr<graph_state> end_capture(std::shared_ptr<device_state> self) override {
+  counted_pointer<graph_state> end_capture() override {
     device_scope const scope(number);
     std::shared_ptr<graph_memory> memory = std::move(recording_);
     cudaGraph_t recorded = nullptr;
     check(cudaStreamEndCapture(stream_, &recorded), "cudaStreamEndCapture", name, ", asked to record a graph");
     std::shared_ptr<void> const owner(recorded, [](void* g) { cudaGraphDestroy(static_cast<cudaGraph_t>(g)); });
-    return std::make_shared<gpu_graph>(std::move(self), stream_, std::move(memory), recording_, recorded);
+    return counted_pointer<graph_state>(new gpu_graph(this, stream_, std::move(memory), recording_, recorded));
   }
 
  private:
@@ -258,12 +258,11 @@ inline device_state* gpu_of(int number) {
   return found;
 }
 
-/// The GPU with the caller's stream: the same state as long as somebody holds it.
-inline std::shared_ptr<device_state> gpu_on_stream(int number, cudaStream_t stream) {
+/// The GPU with the caller's stream. Kept for ever, too, for whatever stream has that handle next.
+inline device_state* gpu_on_stream(int number, cudaStream_t stream) {
   static std::mutex mutex;
-  static auto& states = *new std::map<std::pair<int, cudaStream_t>, std::weak_ptr<device_state>>;
+  static auto& states = *new std::map<std::pair<int, cudaStream_t>, gpu_state*>;
   std::lock_guard lock(mutex);
-  if (auto const found = states[{number, stream}].lock()) return found;
   require_gpu(number);
   int owner = number;
   bool const is_named = stream != nullptr && stream != cudaStreamLegacy && stream != cudaStreamPerThread;
@@ -271,9 +270,12 @@ inline std::shared_ptr<device_state> gpu_on_stream(int number, cudaStream_t stre
   if (owner != number)
     throw device_error(text_of({"device::gpu(", number, ", stream): found a stream of gpu:", owner,
                                 ", expected one that was made while gpu:", number, " was the current device"}));
-  auto const made = std::make_shared<gpu_state>(number, stream);
-  states[{number, stream}] = made;
-  return made;
+  auto& found = states[{number, stream}];
+  if (!found) {
+    found = new gpu_state(number, stream);
+    found->acquire();
+  }
+  return found;
 }
 
 /// The stream that orders a GPU's work; for calls of CUDA libraries and of kernels beside lockstep's.

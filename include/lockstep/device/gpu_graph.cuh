@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "gpu_event.cuh"
@@ -69,9 +70,9 @@ class graph_memory {
 class gpu_graph final : public graph_state {
  public:
   /// `recording` is the device's: the memory of what it records when this is launched or dies.
-  gpu_graph(std::shared_ptr<device_state> where, cudaStream_t stream, std::shared_ptr<graph_memory> memory,
+  gpu_graph(device_state* where, cudaStream_t stream, std::shared_ptr<graph_memory> memory,
             std::shared_ptr<graph_memory> const& recording, cudaGraph_t recorded)
-      : where_(std::move(where)), stream_(stream), memory_(std::move(memory)), recording_(recording) {
+      : where_(where), stream_(stream), memory_(std::move(memory)), recording_(recording) {
     device_scope const scope(where_->number);
     check(cudaGraphInstantiate(&ready_, recorded, 0), "cudaGraphInstantiate", where_->name, ", recording a graph");
   }
@@ -99,7 +100,7 @@ class gpu_graph final : public graph_state {
   }
 
  private:
-  std::shared_ptr<device_state> where_;
+  counted_pointer<device_state> where_;
   cudaStream_t stream_;
   std::shared_ptr<graph_memory> memory_;
   std::shared_ptr<graph_memory> const& recording_;

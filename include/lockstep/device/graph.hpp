@@ -12,7 +12,7 @@ namespace lockstep {
 class graph {
  public:
   graph() = default;
-  explicit graph(std::shared_ptr<graph_state> state) : state_(std::move(state)) {}
+  explicit graph(counted_pointer<graph_state> state) : state_(std::move(state)) {}
 
   /// Queues everything that was recorded, on the device that it was recorded on: on a GPU one call, which does not
   /// wait. Throws device_error for a default-constructed graph and when CUDA refuses.
@@ -26,7 +26,7 @@ class graph {
   [[noreturn, gnu::cold, gnu::noinline]] static void throw_empty() {
     throw device_error("graph::launch: found an empty graph, expected one made by capture(device, function)");
   }
-  std::shared_ptr<graph_state> state_;
+  counted_pointer<graph_state> state_;
 };
 
 /// On CPU devices a graph is the function itself.
@@ -53,11 +53,12 @@ struct called_graph final : graph_state {
 /// already and when CUDA refuses.
 template <class F>
 [[nodiscard]] graph capture(device const& where, F&& work) {
-  if (where.is_cpu()) return graph(std::make_shared<called_graph<std::remove_cvref_t<F>>>(std::forward<F>(work)));
+  if (where.is_cpu())
+    return graph(counted_pointer<graph_state>(new called_graph<std::remove_cvref_t<F>>(std::forward<F>(work))));
   where.state().begin_capture();
   try {
     work();
-    return graph(where.state().end_capture(where.shared_state()));
+    return graph(where.state().end_capture());
   } catch (...) {
     where.state().abandon_capture();
     throw;
