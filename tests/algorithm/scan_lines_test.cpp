@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <lockstep/algorithm/scan_lines.hpp>
 #include <lockstep/lockstep.hpp>
 
@@ -77,6 +78,42 @@ TEST_CASE("along every axis") {
       std::vector<affine> maps(n);
       for (auto& v : maps) v = {std::uint32_t(random.next() | 1), std::uint32_t(random.next())};
       check(dev, s[0], s[1], s[2], maps, affine{3, 5}, compose{});
+    }
+  });
+}
+
+/// Rows of every length up to some vectors, with zeros of both signs and NaN, to the bit.
+template <class T, class Op>
+void check_picks_of_rows(device const& dev, Op op) {
+  index const rows = 7;
+  for (index length = 1; length < 300; length += length < 70 ? 1 : 13) {
+    generator random{std::uint64_t(length)};
+    std::vector<T> host(std::size_t(rows * length)), inclusive, exclusive;
+    for (T& v : host) v = random.next() % 97 == 0 ? -T(__builtin_nanf("")) : random.next() % 2 == 0 ? T(0) : -T(0);
+    scan_loop(host, std::size_t(length), 1, T(-1), op, inclusive, exclusive);
+    array<T, 2> const x(dev, shape{rows, length}, host);
+    auto const found = inclusive_scan(x, axis(1), op).to_host();
+    CHECK(std::memcmp(found.data(), inclusive.data(), host.size() * sizeof(T)) == 0);
+    auto const before = exclusive_scan(x, axis(1), T(-1), op).to_host();
+    CHECK(std::memcmp(before.data(), exclusive.data(), host.size() * sizeof(T)) == 0);
+  }
+}
+
+TEST_CASE("picks along rows are those of a loop") {
+  for_each_device([](device const& dev) {
+    check_picks_of_rows<float>(dev, lockstep::maximum{});
+    check_picks_of_rows<double>(dev, lockstep::minimum{});
+  });
+}
+
+TEST_CASE("rows of every length") {
+  for_each_device([](device const& dev) {
+    for (index length = 1; length < 300; length += length < 70 ? 1 : 13) {
+      check(dev, 5, length, 1, random_values<int>(std::size_t(5 * length), std::size_t(length)), 3, lockstep::plus{});
+      auto const small = random_values<double>(std::size_t(5 * length), std::size_t(length), -9, 9);
+      check(dev, 5, length, 1, small, 3.0, lockstep::plus{});
+      check(dev, 5, length, 1, random_values<std::int64_t>(std::size_t(5 * length), 1), std::int64_t{3},
+            lockstep::minimum{});
     }
   });
 }

@@ -1,6 +1,7 @@
 // scan_lines: prefix combinations along one axis of an expression of any rank: inclusive_scan(e, axis(k), op).
 #pragma once
 
+#include "../backend/cpu/scan_columns.hpp"
 #include "../backend/cpu/scan_lines.hpp"
 #include "reduce.hpp"
 #include "scan_result.hpp"

@@ -18,7 +18,11 @@ namespace cpu {
 template <class T>
 class prefix_chain {
  public:
-  explicit prefix_chain(index blocks) : links_(new link[static_cast<std::size_t>(blocks + 1)]) {}
+  explicit prefix_chain(index blocks)
+      : many_(blocks < few ? nullptr : new link[static_cast<std::size_t>(blocks + 1)]),
+        links_(many_ ? many_.get() : few_) {}
+  prefix_chain(prefix_chain const&) = delete;
+  prefix_chain& operator=(prefix_chain const&) = delete;
 
   /// The next block that nobody has taken. Blocks are taken in order, so
   /// whoever waits waits for a running thread.
@@ -45,7 +49,10 @@ class prefix_chain {
     std::atomic<bool> ready{false};
     T prefix;
   };
-  std::unique_ptr<link[]> links_;
+  static constexpr index few = 2;  // asking for memory takes as long as scanning some hundreds of elements
+  link few_[few];
+  std::unique_ptr<link[]> many_;
+  link* links_;
   std::atomic<index> next_{0};
   std::atomic<bool> failed_{false};
 };

@@ -6,7 +6,7 @@
 #include "../../algorithm/scan_rule.hpp"
 #include "map.hpp"
 #include "prefix_chain.hpp"
-#include "scan_registers.hpp"
+#include "scan_wide.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -100,7 +100,7 @@ class scanner {
   // L2 cache meanwhile. Integers wrap around, as partial sums may where running sums don't.
   void scan_in_registers(std::unique_ptr<T[]>& space) {
     using number = scan_number<T, Op>;
-    using registers = register_scan<number, Op, Backward>;
+    using registers = block_scan<number, Op, Backward>;
     using operation = scan_operation<Op, T>;
     T const* const memory = operand_memory();
     number sum{};

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "scan.hpp"
-#include "scan_by_key_registers.hpp"
+#include "scan_by_key_wide.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -64,7 +64,7 @@ class segment_heads {
 /// How the elements of a block are combined, one piece after the other.
 template <class T, class Op, bool InRegisters = scans_in_registers<T, Op>>
 struct keyed_run {
-  using registers = keyed_register_scan<T, Op>;
+  using registers = keyed_block_scan<T, Op>;
   using mark = typename registers::mark;
   T running = registers::identity;
 

@@ -1,11 +1,9 @@
-// Scans along one axis on CPU threads, without transposing. Along the last one every row is scanned on its own, as
-// cpu::scan does it; along another one, line after line, in panels of columns whose running values stay in the L1
-// cache.
+// Scans along the last axis on CPU threads: every row is scanned on its own, as cpu::scan does it.
 #pragma once
 
-#include "reduce_axis.hpp"
 #include "scan.hpp"
 #include "scan_abreast.hpp"
+#include "scan_long_rows.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -42,9 +40,8 @@ struct stage_space<cpu::single_row<Evaluator, R>> {
 
 namespace cpu {
 
-/// Columns of one panel at most and at least, and rows of values of other types that are scanned side by side, where
-/// each step waits for the last.
-inline constexpr index widest_panel = 2048, panel_step = 64, rows_abreast = 4;
+/// Rows of values of other types that are scanned side by side, where each step waits for the last.
+inline constexpr index rows_abreast = 4;
 
 /// Scans along the last axis while they run.
 template <class T, class Op, std::size_t R, class Evaluator>
@@ -62,10 +59,12 @@ class row_scanner {
         in_memory_(lies_in_memory()),
         past_caches_(past_caches && extents.size() * sizeof(T) >= stream_from_bytes),
         aligned_(reinterpret_cast<std::uintptr_t>(target) % 64 == 0 &&
-                 static_cast<std::size_t>(length_) * sizeof(T) % vector_bytes == 0) {}
+                 static_cast<std::size_t>(length_) * sizeof(T) % block_scan_bytes == 0) {}
 
   void scan(device const& where) const {
     auto const threads = static_cast<index>(where.threads());
+    if constexpr (in_registers && R == 2)
+      if (length_ > scan_block && in_memory_) return scan_long_rows(where);
     if (length_ > scan_block && rows_ < threads * pieces_per_thread) {
       for (index row = 0; row < rows_; ++row) scan_long_row(where, row);
       return;
@@ -78,7 +77,7 @@ class row_scanner {
   static constexpr bool in_registers = scans_in_registers<T, Op>;
   static constexpr index group = [] {
     if constexpr (in_registers)
-      return register_scan<scan_number<T, Op>, Op>::group;
+      return block_scan<scan_number<T, Op>, Op>::group;
     else
       return index{1};
   }();
@@ -106,6 +105,13 @@ class row_scanner {
       for (index row = begin; row < end; ++row) scan_long_row(alone, row);
       return;
     }
+    if constexpr (in_registers && LOCKSTEP_WIDE_VECTORS)
+      scan_range_in_registers(begin, end);
+    else
+      scan_range_together(begin, end);
+    if (past_caches_) stream_fence();
+  }
+  void scan_range_together(index begin, index end) const {
     if constexpr (scans_abreast<T>)
       if (!in_registers || !(past_caches_ && aligned_) || length_ < 4 * group)
         for (; begin + rows_together <= end; begin += rows_together) scan_abreast(begin);
@@ -118,7 +124,55 @@ class row_scanner {
         for (; begin + rows_abreast <= end; begin += rows_abreast) combine<rows_abreast>(begin);
       for (; begin < end; ++begin) combine<1>(begin);
     }
-    if (past_caches_) stream_fence();
+  }
+
+  /// Rows of at most a block in registers that can be stored in part, some rows at a time where they are not read from
+  /// memory or not written to it directly.
+  void scan_range_in_registers(index begin, index end) const {
+    bool const buffered = past_caches_ && !(in_memory_ && aligned_);
+    bool const at_once = R == 2 && in_memory_ && !buffered;
+    index const together = at_once               ? end - begin
+                           : in_memory_ && R > 2 ? 1
+                                                 : std::max<index>(1, buffer_length / length_);
+    std::unique_ptr<T[]> const space(buffered ? new T[static_cast<std::size_t>(together * length_)] : nullptr);
+    for (index row = begin, rows; row < end; row += rows) {
+      rows = std::min(together, end - row);
+      T *const target = target_ + row * length_, *const out = buffered ? space.get() : target;
+      T const* from = out;
+      index step = length_;
+      if (in_memory_)
+        from = memory_of_rows(row, rows, step);
+      else
+        reader_.read(row * length_, (row + rows) * length_, out);
+      if (rule_.inclusive)
+        scan_rows_in_registers<true>(from, step, out, rows);
+      else
+        scan_rows_in_registers<false>(from, step, out, rows);
+      if (buffered) stream_copy(target, out, static_cast<std::size_t>(rows * length_) * sizeof(T));
+    }
+  }
+  template <bool Inclusive>
+  void scan_rows_in_registers(T const* from, index step, T* to, index rows) const {
+    using number = scan_number<T, Op>;
+    using registers = block_scan<number, Op>;
+    auto const* const in = reinterpret_cast<number const*>(from);
+    auto* const out = reinterpret_cast<number*>(to);
+    auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
+    bool const streams = past_caches_ && aligned_ && in_memory_;
+    if (!streams && length_ <= registers::width)
+      return registers::template scan_short_rows<Inclusive>(in, step, out, length_, rows, length_, initial);
+    for (index r = 0; r < rows; ++r)
+      registers::template scan<Inclusive>(in + r * step, out + r * length_, length_, initial, streams, nullptr);
+  }
+  /// Where rows that lie in memory begin, and how far apart they are.
+  T const* memory_of_rows([[maybe_unused]] index row, [[maybe_unused]] index rows, [[maybe_unused]] index& step) const {
+    if constexpr (std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>) {
+      T const* const first = evaluator_.row(row_begin(row)).data;
+      if (rows > 1) step = evaluator_.row(row_begin(row + 1)).data - first;
+      return first;
+    } else {
+      return nullptr;
+    }
   }
 
   /// `rows_together` rows: in registers as far as whole groups of them go.
@@ -153,6 +207,12 @@ class row_scanner {
       for (index r = 0; r < rows_together; ++r) reader_.read_row(row_begin(row + r), begin, end, out + r * length_);
     return out;
   }
+  void scan_long_rows(device const& where) const {
+    index step = length_;
+    T const* const in = memory_of_rows(0, rows_, step);
+    long_row_scanner<T, Op> running(rule_, in, step, rows_, length_, target_, past_caches_ && aligned_);
+    run_sharing(where, rows_ * length_, [&] { running.work(); });
+  }
   void scan_long_row(device const& where, index row) const {
     view<T, 1> const target(target_ + row * length_, shape<1>(length_));
     cpu::scan(where, rule_, single_row<Evaluator, R>{evaluator_, row_begin(row)}, target, past_caches_);
@@ -162,7 +222,7 @@ class row_scanner {
   /// Returns what they make.
   T scan_row(index row, T* space, index count, bool past_caches) const {
     using number = scan_number<T, Op>;
-    using registers = register_scan<number, Op>;
+    using registers = block_scan<number, Op>;
     T const* from = space;
     if constexpr (std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>)
       if (in_memory_) from = evaluator_.row(row_begin(row)).data;
@@ -208,91 +268,11 @@ class row_scanner {
   bool in_memory_, past_caches_, aligned_;
 };
 
-/// Scans along another axis while they run; the evaluator is read in row-major order, in any rank.
-template <class T, class Op, std::size_t R, class Evaluator>
-class column_scanner {
- public:
-  column_scanner(scan_rule<T, Op> const& rule, Evaluator const& evaluator, shape<R> const& extents,
-                 axis_split const& split, T* target, bool past_caches)
-      : rule_(rule),
-        reader_(evaluator, extents),
-        split_(split),
-        target_(target),
-        past_caches_(past_caches && extents.size() * sizeof(T) >= stream_from_bytes) {}
-
-  /// Columns don't depend on each other: how they are shared among threads changes nothing.
-  void scan(device const& where) const {
-    auto const threads = static_cast<index>(where.threads());
-    index const wanted = threads == 1 ? 1 : std::max<index>(1, threads * pieces_per_thread / split_.outer);
-    index const width = std::clamp((split_.inner + wanted - 1) / wanted, panel_step, widest_panel);
-    index const step = (width + panel_step - 1) / panel_step * panel_step;
-    index const panels = (split_.inner + step - 1) / step;
-    index const serial = std::max<index>(1, serial_below / (split_.length * std::min(step, split_.inner)));
-    parallel_ranges(where, split_.outer * panels, 1, serial, [&](index begin, index end) {
-      for (index unit = begin; unit < end; ++unit) {
-        index const first = unit % panels * step;
-        scan_panel(unit / panels, first, std::min(step, split_.inner - first));
-      }
-      if (past_caches_) stream_fence();
-    });
-  }
-
- private:
-  void scan_panel(index outer, index first, index count) const {
-    local_values<T, widest_panel> running, buffer;
-    index at = outer * split_.length * split_.inner + first;
-    for (index line = 0; line < split_.length; ++line, at += split_.inner) {
-      T* const out = past_caches_ ? buffer.data() : target_ + at;
-      with_values(reader_, at, count, [&](auto row, index offset) {
-        if (rule_.inclusive)
-          add_line(row, offset, count, past_caches_ ? out : out - split_.inner, out, line == 0);
-        else
-          move_line(row, offset, count, running.data(), out, line == 0);
-      });
-      if (past_caches_) stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
-    }
-  }
-  /// The line before may be the one that is written.
-  template <class Row>
-  void add_line(Row row, index offset, index count, T const* before, T* out, bool first) const {
-    if (first) {
-      LOCKSTEP_INDEPENDENT
-      for (index j = 0; j < count; ++j) out[j] = static_cast<T>(row[offset + j]);
-    } else {
-      LOCKSTEP_INDEPENDENT
-      for (index j = 0; j < count; ++j) out[j] = static_cast<T>(rule_.op(before[j], static_cast<T>(row[offset + j])));
-    }
-  }
-  template <class Row>
-  void move_line(Row row, index offset, index count, T* running, T* out, bool first) const {
-    if (first) std::fill_n(running, count, rule_.initial);
-    LOCKSTEP_INDEPENDENT
-    for (index j = 0; j < count; ++j) {
-      T const before = running[j];
-      running[j] = static_cast<T>(rule_.op(before, static_cast<T>(row[offset + j])));
-      out[j] = before;
-    }
-  }
-
-  scan_rule<T, Op> const& rule_;
-  reader<Evaluator, R> reader_;
-  axis_split split_;
-  T* target_;
-  bool past_caches_;
-};
-
 /// Scans along the last axis, at least one element, into dense memory.
 template <class T, class Op, std::size_t R, class Evaluator>
 void scan_rows(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator, shape<R> const& extents,
                T* target, bool past_caches) {
   row_scanner<T, Op, R, Evaluator>(rule, evaluator, extents, target, past_caches).scan(where);
-}
-
-/// Scans along the middle of `split`, at least one element, into dense memory.
-template <class T, class Op, std::size_t R, class Evaluator>
-void scan_columns(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator,
-                  shape<R> const& read_extents, axis_split const& split, T* target, bool past_caches) {
-  column_scanner<T, Op, R, Evaluator>(rule, evaluator, read_extents, split, target, past_caches).scan(where);
 }
 
 }  // namespace cpu

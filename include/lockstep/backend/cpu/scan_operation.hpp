@@ -74,6 +74,12 @@ template <class V>
   if constexpr (std::is_same_v<V, floats>) return __builtin_ia32_minps256(b, a);
   if constexpr (std::is_same_v<V, doubles>) return __builtin_ia32_minpd256(b, a);
 #endif
+#if defined(__AVX512F__) && !defined(__clang__)
+  typedef float wide_floats __attribute__((vector_size(64)));
+  typedef double wide_doubles __attribute__((vector_size(64)));
+  if constexpr (std::is_same_v<V, wide_floats>) return __builtin_ia32_minps512_mask(b, a, a, -1, 4);
+  if constexpr (std::is_same_v<V, wide_doubles>) return __builtin_ia32_minpd512_mask(b, a, a, -1, 4);
+#endif
   return b < a ? b : a;
 }
 template <class V>
@@ -84,6 +90,12 @@ template <class V>
   if constexpr (std::is_same_v<V, floats>) return __builtin_ia32_maxps256(b, a);
   if constexpr (std::is_same_v<V, doubles>) return __builtin_ia32_maxpd256(b, a);
 #endif
+#if defined(__AVX512F__) && !defined(__clang__)
+  typedef float wide_floats __attribute__((vector_size(64)));
+  typedef double wide_doubles __attribute__((vector_size(64)));
+  if constexpr (std::is_same_v<V, wide_floats>) return __builtin_ia32_maxps512_mask(b, a, a, -1, 4);
+  if constexpr (std::is_same_v<V, wide_doubles>) return __builtin_ia32_maxpd512_mask(b, a, a, -1, 4);
+#endif
   return a < b ? b : a;
 }
 template <class Op, class T>
@@ -93,15 +105,18 @@ requires(std::is_same_v<Op, minimum> || std::is_same_v<Op, maximum>) struct scan
   static constexpr T identity = smallest ? greatest_value<T>() : least_value<T>();
   template <class V>
   [[gnu::always_inline]] static V combine(V a, V b) {
-    V picked;
-    if constexpr (smallest)
-      picked = smaller_of(b, a);
-    else
-      picked = larger_of(b, a);
     if constexpr (std::is_floating_point_v<T>)
-      return b != b ? b : picked;
+      return b != b ? b : pick(a, b);
     else
-      return picked;
+      return pick(a, b);
+  }
+  /// The same where b is not NaN.
+  template <class V>
+  [[gnu::always_inline]] static V pick(V a, V b) {
+    if constexpr (smallest)
+      return smaller_of(b, a);
+    else
+      return larger_of(b, a);
   }
 };
 template <std::integral T>
@@ -119,6 +134,10 @@ struct scan_operation<exchanged<Op>, T> : scan_operation<Op, T> {
   template <class V>
   [[gnu::always_inline]] static V combine(V a, V b) {
     return scan_operation<Op, T>::combine(b, a);
+  }
+  template <class V>
+  [[gnu::always_inline]] static V pick(V a, V b) {
+    return scan_operation<Op, T>::pick(b, a);
   }
 };
 #endif

@@ -1,0 +1,97 @@
+// Scans along an axis that is not the last on CPU threads, without transposing: line after line, in panels of columns
+// whose running values stay in the L1 cache.
+#pragma once
+
+#include "reduce_axis.hpp"
+#include "scan.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cpu {
+
+/// Columns of one panel at most and at least.
+inline constexpr index widest_panel = 2048, panel_step = 64;
+
+/// Scans along another axis while they run; the evaluator is read in row-major order, in any rank.
+template <class T, class Op, std::size_t R, class Evaluator>
+class column_scanner {
+ public:
+  column_scanner(scan_rule<T, Op> const& rule, Evaluator const& evaluator, shape<R> const& extents,
+                 axis_split const& split, T* target, bool past_caches)
+      : rule_(rule),
+        reader_(evaluator, extents),
+        split_(split),
+        target_(target),
+        past_caches_(past_caches && extents.size() * sizeof(T) >= stream_from_bytes) {}
+
+  /// Columns don't depend on each other: how they are shared among threads changes nothing.
+  void scan(device const& where) const {
+    auto const threads = static_cast<index>(where.threads());
+    index const wanted = threads == 1 ? 1 : std::max<index>(1, threads * pieces_per_thread / split_.outer);
+    index const width = std::clamp((split_.inner + wanted - 1) / wanted, panel_step, widest_panel);
+    index const step = (width + panel_step - 1) / panel_step * panel_step;
+    index const panels = (split_.inner + step - 1) / step;
+    index const serial = std::max<index>(1, serial_below / (split_.length * std::min(step, split_.inner)));
+    parallel_ranges(where, split_.outer * panels, 1, serial, [&](index begin, index end) {
+      for (index unit = begin; unit < end; ++unit) {
+        index const first = unit % panels * step;
+        scan_panel(unit / panels, first, std::min(step, split_.inner - first));
+      }
+      if (past_caches_) stream_fence();
+    });
+  }
+
+ private:
+  void scan_panel(index outer, index first, index count) const {
+    local_values<T, widest_panel> running, buffer;
+    index at = outer * split_.length * split_.inner + first;
+    for (index line = 0; line < split_.length; ++line, at += split_.inner) {
+      T* const out = past_caches_ ? buffer.data() : target_ + at;
+      with_values(reader_, at, count, [&](auto row, index offset) {
+        if (rule_.inclusive)
+          add_line(row, offset, count, past_caches_ ? out : out - split_.inner, out, line == 0);
+        else
+          move_line(row, offset, count, running.data(), out, line == 0);
+      });
+      if (past_caches_) stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
+    }
+  }
+  /// The line before may be the one that is written.
+  template <class Row>
+  void add_line(Row row, index offset, index count, T const* before, T* out, bool first) const {
+    if (first) {
+      LOCKSTEP_INDEPENDENT
+      for (index j = 0; j < count; ++j) out[j] = static_cast<T>(row[offset + j]);
+    } else {
+      LOCKSTEP_INDEPENDENT
+      for (index j = 0; j < count; ++j) out[j] = static_cast<T>(rule_.op(before[j], static_cast<T>(row[offset + j])));
+    }
+  }
+  template <class Row>
+  void move_line(Row row, index offset, index count, T* running, T* out, bool first) const {
+    if (first) std::fill_n(running, count, rule_.initial);
+    LOCKSTEP_INDEPENDENT
+    for (index j = 0; j < count; ++j) {
+      T const before = running[j];
+      running[j] = static_cast<T>(rule_.op(before, static_cast<T>(row[offset + j])));
+      out[j] = before;
+    }
+  }
+
+  scan_rule<T, Op> const& rule_;
+  reader<Evaluator, R> reader_;
+  axis_split split_;
+  T* target_;
+  bool past_caches_;
+};
+
+/// Scans along the middle of `split`, at least one element, into dense memory.
+template <class T, class Op, std::size_t R, class Evaluator>
+void scan_columns(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator,
+                  shape<R> const& read_extents, axis_split const& split, T* target, bool past_caches) {
+  column_scanner<T, Op, R, Evaluator>(rule, evaluator, read_extents, split, target, past_caches).scan(where);
+}
+
+}  // namespace cpu
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
