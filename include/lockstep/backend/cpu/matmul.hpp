@@ -7,6 +7,7 @@
 
 #include "blas.hpp"
 #include "matmul_tiles.hpp"
+#include "row_products.hpp"
 #include "rows.hpp"
 
 namespace lockstep {
@@ -76,6 +77,10 @@ void multiply_vector(strided_matrix<T const> const& m, index rows, index columns
                      T* y, index y_step) {
   blas_layout const lies(m, rows, columns);
   bool const turned = lies.turn == blas::turned;
+#if !defined(__CUDACC__)
+  if (!turned && (x_step == 1 || columns == 1))
+    return row_products<T>::multiply(m.data, m.row, rows, columns, x, add, y, y_step);
+#endif
   blas::gemv(lies.turn, turned ? columns : rows, turned ? rows : columns, m.data, lies.step, x,
              std::max<index>(x_step, 1), add, y, std::max<index>(y_step, 1));
 }
