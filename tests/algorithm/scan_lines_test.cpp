@@ -134,6 +134,20 @@ TEST_CASE("outputs past the caches") {
   });
 }
 
+TEST_CASE("short rows past the caches") {
+  for_each_device([](device const& dev) {
+    for (index columns : {16, 32, 7}) {
+      index const rows = 8'000'000 / columns;
+      auto const host = random_values<int>(std::size_t(rows * columns), 1);
+      array<int, 2> const x(dev, shape{rows, columns}, host);
+      std::vector<int> inclusive, exclusive;
+      scan_loop(host, std::size_t(columns), 1, 5, lockstep::plus{}, inclusive, exclusive);
+      CHECK(difference(inclusive_scan(x, axis(1)).to_host(), inclusive) == "");
+      CHECK(difference(exclusive_scan(x * 1, axis(1), 5).to_host(), exclusive) == "");
+    }
+  });
+}
+
 TEST_CASE("operands of any form, and results anywhere") {
   for_each_device([](device const& dev) {
     index const rows = 130, columns = 300;

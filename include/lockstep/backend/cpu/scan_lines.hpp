@@ -159,8 +159,8 @@ class row_scanner {
     auto* const out = reinterpret_cast<number*>(to);
     auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
     bool const streams = past_caches_ && aligned_ && in_memory_;
-    if (!streams && length_ <= registers::width)
-      return registers::template scan_short_rows<Inclusive>(in, step, out, length_, rows, length_, initial);
+    if (length_ <= registers::width)
+      return registers::template scan_short_rows<Inclusive>(in, step, out, length_, rows, length_, initial, streams);
     for (index r = 0; r < rows; ++r)
       registers::template scan<Inclusive>(in + r * step, out + r * length_, length_, initial, streams, nullptr);
   }

@@ -47,16 +47,21 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
                        : run<Inclusive, false, false>(in, out, count, prefix, next);
   }
 
-  /// Scans `rows` rows of count <= width elements, which begin at multiples of the strides. `in` may be `out`.
+  /// Scans `rows` rows of count <= width elements, which begin at multiples of the strides. `in` may be `out`;
+  /// `past_caches` needs count = width and every row of `out` to be aligned to 64 bytes.
   template <bool Inclusive>
-  static void scan_short_rows(T const* in, index in_stride, T* out, index out_stride, index rows, index count,
-                              T prefix) {
+  static void scan_short_rows(T const* in, index in_stride, T* out, index out_stride, index rows, index count, T prefix,
+                              bool past_caches) {
     mask const which = lanes_of(count);
     vector const nothing = identities(), prefixes = all_lanes(prefix);
     index const skipped = Backward ? width - count : 0;
     for (index r = 0; r < rows; ++r) {
       vector const v = scan_lanes<true>(wide::load(in + r * in_stride - skipped, nothing, which));
-      wide::store(out + r * out_stride - skipped, combine<true>(prefixes, own<Inclusive>(v)), which);
+      vector const scanned = combine<true>(prefixes, own<Inclusive>(v));
+      if (past_caches)
+        wide::stream(out + r * out_stride, scanned);
+      else
+        wide::store(out + r * out_stride - skipped, scanned, which);
     }
   }
 
@@ -231,8 +236,7 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
     for (; i + width <= count; i += width) {
       vector v;
       __builtin_memcpy(&v, place(in, count, i, width), sizeof(v));
-      v = scan_one<Inclusive>(v, prefixes, carries);
-      __builtin_memcpy(place(out, count, i, width), &v, sizeof(v));
+      store<PastCaches>(place(out, count, i, width), scan_one<Inclusive>(v, prefixes, carries));
     }
     if (i < count) {
       index const n = count - i, skipped = Backward ? width - n : 0;
