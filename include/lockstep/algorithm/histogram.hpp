@@ -173,14 +173,17 @@ array<index> count_bins_on_gpu(device const& where, E const& e, Rule const& rule
 
 /// Counts of raw bytes as counts of even bins. (Value number 255 of a signed type is -1.)
 template <class V>
-array<index> gather_byte_counts(array<index> const& raw, even_bins<V> const& rule) {
-  array<index> counts(raw.device(), shape<1>(static_cast<index>(rule.bins)));
-  counts = index{0};
+array<index> gather_byte_counts(array<index> raw, even_bins<V> const& rule) {
   constexpr int patterns = std::is_same_v<V, bool> ? 2 : 256;
   V values[patterns];
   std::int32_t bins[patterns];
   for (int byte = 0; byte < patterns; ++byte) values[byte] = static_cast<V>(byte);
   rule.find(values, patterns, bins);
+  std::int32_t moved = rule.bins ^ 256;
+  for (int byte = 0; byte < patterns; ++byte) moved |= bins[byte] ^ byte;
+  if (moved == 0) return raw;  // a bin for each byte
+  array<index> counts(raw.device(), shape<1>(static_cast<index>(rule.bins)));
+  std::fill_n(counts.data(), counts.size(), index{0});
   for (int byte = 0; byte < patterns; ++byte)
     if (bins[byte] < rule.bins) counts.data()[bins[byte]] += raw.data()[byte];
   return counts;

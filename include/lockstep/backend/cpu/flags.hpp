@@ -117,6 +117,49 @@ template <index Lanes, class Group, class One>
   *words = word;
 }
 
+#if defined(__AVX2__) && !defined(__CUDACC__)
+/// Rows that compare two operands of one type, each in memory or a constant, and the same in vectors. (Most masks are
+/// such; g++ makes no vectors of some groups of more general rows.)
+template <class Row>
+struct compared_row {
+  static constexpr bool value = false;
+};
+template <class F, class A, class B>
+requires(is_one_of<F, less, less_equal, greater, greater_equal, equal_to, not_equal_to>&&
+             is_one_of<A, pointer_row<decltype(A{}[0])>, constant_row<decltype(A{}[0])>>&&
+                 is_one_of<B, pointer_row<decltype(A{}[0])>,
+                           constant_row<decltype(A{}[0])>>) struct compared_row<elementwise_row<F, A, B>> {
+  using T = decltype(A{}[0]);
+  static constexpr bool value = true;
+  typedef T vector __attribute__((vector_size(32)));
+
+  [[gnu::always_inline]] static vector load(pointer_row<T> const& row, index j) {
+    vector v;
+    __builtin_memcpy(&v, row.data + j, sizeof(v));
+    return v;
+  }
+  [[gnu::always_inline]] static vector load(constant_row<T> const& row, index) { return vector{} + row.value; }
+  template <class Row>
+  [[gnu::always_inline]] static unsigned flags(Row const& row, index j) {
+    vector const a = load(get<0>(row.rows), j), b = load(get<1>(row.rows), j);
+    using mask = sign_mask<sizeof(T)>;
+    using bits = typename mask::vector;
+    if constexpr (std::is_same_v<F, less>)
+      return mask::of(bits(a < b));
+    else if constexpr (std::is_same_v<F, less_equal>)
+      return mask::of(bits(a <= b));
+    else if constexpr (std::is_same_v<F, greater>)
+      return mask::of(bits(a > b));
+    else if constexpr (std::is_same_v<F, greater_equal>)
+      return mask::of(bits(a >= b));
+    else if constexpr (std::is_same_v<F, equal_to>)
+      return mask::of(bits(a == b));
+    else
+      return mask::of(bits(a != b));
+  }
+};
+#endif
+
 /// The flags row[first], row[first + 1], ... of a straight row.
 template <class Row>
 [[gnu::noinline]] void pack_row(Row const row, index first, index last, std::uint64_t* words) {
@@ -125,6 +168,7 @@ template <class Row>
   using lane = std::conditional_t<straight_bytes<Row> == 8, long long, int>;
   constexpr index lanes = 32 / sizeof(lane);
   auto const group = [&](index j) {
+    if constexpr (compared_row<Row>::value) return compared_row<Row>::flags(row, j);
     lane each[lanes];  // one vector: never stored
     LOCKSTEP_UNROLL
     for (index k = 0; k < lanes; ++k) each[k] = -static_cast<lane>(row[j + k]);

@@ -15,7 +15,8 @@ inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
 /// Counts beyond this many go to one table per thread; below, to four in turn: an increment would otherwise wait for
-/// the one before it when neighbors fall into the same bin.
+/// the one before it when neighbors fall into the same bin. Fewer elements than 16 per bin don't make up for the
+/// tables.
 inline constexpr index most_bins_of_four_tables = 8192;
 
 /// Elements counted before 32-bit counts are added to 64-bit ones.
@@ -24,9 +25,10 @@ inline constexpr index elements_per_flush = index{1} << 30;
 /// Tables of one thread. Bin number `bins` takes what is not counted.
 class count_tables {
  public:
-  void begin(index bins) {
+  /// For about so many elements.
+  void begin(index bins, index elements) {
     bins_ = bins;
-    tables_ = bins <= most_bins_of_four_tables ? 4 : 1;
+    tables_ = bins <= most_bins_of_four_tables && elements / 16 >= bins ? 4 : 1;
     counts_.reset(new std::uint32_t[static_cast<std::size_t>(tables_ * (bins + 1))]());
   }
 
@@ -168,7 +170,7 @@ void histogram(device const& where, shape<R> const& extents, Evaluator const& ev
     index counted = 0;
     for (index at; (at = next.fetch_add(piece, std::memory_order_relaxed)) < total;) {
       index const n = std::min(piece, total - at);
-      if (counted == 0) own.begin(bins);
+      if (counted == 0) own.begin(bins, total / most);
       if (counted + n > 2 * elements_per_flush) own.flush(counts), counted = 0;
       count_range(at, at + n, own);
       counted += n;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <memory>
 
 #include "../../array/storage.hpp"
 #include "../../array/view.hpp"
+#include "compress.hpp"
 #include "index_check.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
@@ -159,6 +161,39 @@ class range_scatter {
   std::unique_ptr<index[]> first_;
 };
 
+/// Whether each thread reads all elements and writes those of its own range of the target: passing over the others is
+/// cheaper for a few threads than to sort them, and no line of the target goes back and forth between caches.
+inline bool shares_target(device const& where, index total) {
+  return where.threads() >= 2 && where.threads() <= 4 && total > 8 * serial_below;
+}
+
+/// The same as scatter, of `total` elements in memory.
+template <class T, class V, class I, class Combine>
+void scatter_by_target(device const& where, T* target, index extent, V const* values, I const* indices, index total,
+                       Combine const& combine) {
+  auto const threads = static_cast<index>(where.threads());
+  where.run(threads, [&](index thread) {
+    constexpr index line = sizeof(T) < 64 ? 64 / sizeof(T) : 1;
+    auto const cut = [&](index t) { return t == threads ? extent : extent * t / threads / line * line; };
+    auto const begin = static_cast<I>(cut(thread));
+    auto const size = static_cast<std::make_unsigned_t<I>>(cut(thread + 1) - cut(thread));
+    local_values<V, buffer_length> near_values;
+    local_values<I, buffer_length> near_places;
+    alignas(64) bool flags[buffer_length];
+    std::uint64_t words[buffer_length / flags_per_word];
+    for (index at = 0; at < total; at += buffer_length) {
+      index const n = std::min(buffer_length, total - at);
+      LOCKSTEP_INDEPENDENT
+      for (index i = 0; i < n; ++i) flags[i] = static_cast<std::make_unsigned_t<I>>(indices[at + i] - begin) < size;
+      pack_flags(flags, n, words);
+      index const kept = compress(indices + at, words, n, near_places.data(), buffer_length);
+      compress(values + at, words, n, near_values.data(), buffer_length);
+      for (index i = 0; i < kept; ++i)
+        combine(target[static_cast<index>(near_places.data()[i])], near_values.data()[i]);
+    }
+  });
+}
+
 /// combine(target[indices[i]], values[i]) for every i in order; `distinct` promises that no index comes twice. Every
 /// index is good.
 template <class T, class Values, class Indices, std::size_t R, class Combine>
@@ -166,11 +201,18 @@ void scatter(device const& where, T* target, index extent, shape<R> const& exten
              reader<Indices, R> const& indices, Combine const& combine, bool distinct) {
   auto const total = static_cast<index>(extents.size());
   using V = element_of<Values, R>;
+  using I = element_of<Indices, R>;
+  if constexpr (sizeof(I) >= 4 && sizeof(V) <= 8)
+    if (shares_target(where, total) && memory_of<V>(values) && memory_of<I>(indices) &&
+        static_cast<std::uint64_t>(extent) <= static_cast<std::uint64_t>(std::numeric_limits<I>::max()))
+      return scatter_by_target(where, target, extent, memory_of<V>(values), memory_of<I>(indices), total, combine);
   if (!distinct && sorts_into_ranges(where, total, static_cast<std::size_t>(extent) * sizeof(T)) &&
       extent < index{1} << 32)
     return range_scatter<T, V, Values, Indices, R, Combine>(where, target, extent, values, indices, total, combine)
         .run();
-  parallel_ranges(where, total, buffer_length, distinct ? serial_below : total, [&](index first, index last) {
+  // Two threads that write to the same lines of a small target take longer than one.
+  index const serial = !distinct ? total : where.threads() <= 2 ? 8 * serial_below : serial_below;
+  parallel_ranges(where, total, buffer_length, serial, [&](index first, index last) {
     for_each_buffer(values, indices, first, last, [&](auto const* place, V const* value, index n) {
       for (index i = 0; i < n; ++i) combine(target[static_cast<index>(place[i])], value[i]);
     });

@@ -56,7 +56,7 @@ class row_sorter {
   }
   template <int... Pair>
   [[gnu::always_inline]] static void sort_columns(vector (&rows)[Rows], std::integer_sequence<int, Pair...>) {
-    (lanes::exchange(rows[columns.pairs[Pair].low], rows[columns.pairs[Pair].high]), ...);
+    (lanes::exchange_rows(rows[columns.pairs[Pair].low], rows[columns.pairs[Pair].high]), ...);
   }
 
   template <int Group>

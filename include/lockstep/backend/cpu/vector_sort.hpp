@@ -18,52 +18,68 @@ namespace cpu {
 template <class Codec>
 class splitter {
   using K = typename Codec::key;
-  using lanes = sort_lanes<K>;
+  using lanes = split_lanes<K>;
   using vector = typename lanes::vector;
-  static constexpr int vectors = 8;
-  static constexpr index width = lanes::width, block = vectors * width;
+  static constexpr int vectors = 4;
+  static constexpr index width = lanes::width, group = vectors * width;
+  static constexpr index small_block = network_size<K> / 2, large_block = 4 * small_block;
 
  public:
   /// The fewest keys that can be split.
-  static constexpr index fewest = 2 * block;
+  static constexpr index fewest = 2 * small_block;
 
   /// Encodes all n keys and puts those below the pivot first; returns how many there are.
   [[gnu::noinline]] static index split(K* keys, index n, K pivot) {
-    index const whole = n / block * block, rest = n - whole;
-    alignas(64) K held[2 * block], tail[block];
-    std::memcpy(held, keys, sizeof(K) * block);
-    std::memcpy(held + block, keys + whole - block, sizeof(K) * block);
-    std::memcpy(tail, keys + whole, static_cast<std::size_t>(rest) * sizeof(K));
+    // Which end is read next is known only after a block is split, so blocks are large where there are many.
+    index const block = n < 8 * large_block ? small_block : large_block;
+    index const whole = n / block * block, rest = n - whole, odd = rest % width;
+    alignas(64) K held[3 * large_block];
+    K* const tail = held + 3 * block - rest;
+    copy_block(held, keys, block);
+    copy_block(held + block, keys + whole - block, block);
+    copy_block(held + 2 * block, keys + n - block, block);
     ends write{keys, keys + n, vector{} + pivot};
     K const *from = keys + block, *to = keys + whole - block;
     while (from < to) {  // reads where there is less room, so that there is room at both ends for a whole block
       bool const low = from - write.left <= write.right - to;
-      K const* const source = low ? from : to - block;
+      // From the outside in: what a vector's stores cover beyond its keys was read before.
+      write.split_block(low ? from : to - width, low ? width : -width, block);
       from += low ? block : 0;
       to -= low ? 0 : block;
-      write.split_block(source);
     }
     // Whole vectors come last: the stores of one vector may overlap only where it fills the room exactly.
-    index const odd = rest % width;
-    for (index at = 0; at < odd; ++at) write.split_one(tail[at], pivot);
+    write.split_some(lanes::load(tail + odd - width), odd);
     for (index at = odd; at < rest; at += width) write.split_vector(lanes::load(tail + at));
-    write.split_block(held);
-    write.split_block(held + block);
+    write.split_block(held, width, 2 * block);
     return write.left - keys;
   }
 
  private:
+  [[gnu::always_inline]] static void copy_block(K* to, K const* from, index block) {
+    for (index i = 0; i < block; i += width) lanes::store(to + i, lanes::load(from + i));
+  }
+
   // A local variable that is never taken the address of: members would be stored and loaded again for every vector.
   struct ends {
     K *left, *right;  // where keys below the pivot and the others are written
     vector pivots;
 
-    [[gnu::always_inline]] void split_block(K const* source) {
-      vector v[vectors];
-      LOCKSTEP_UNROLL
-      for (int i = 0; i < vectors; ++i) v[i] = lanes::load(source + i * width);
-      LOCKSTEP_UNROLL
-      for (int i = 0; i < vectors; ++i) split_vector(v[i]);
+    // A block of `count` keys, whose vectors lie `step` keys from each other.
+    [[gnu::always_inline]] void split_block(K const* source, index step, index count) {
+      // What is read 2 KB later is brought into the cache. It may lie outside of the keys: nothing is read.
+      std::uintptr_t const ahead = step > 0 ? 2048 : 0 - std::uintptr_t{2048};
+      for (index at = 0; at < count; at += group, source += vectors * step) {
+        vector v[vectors];
+        LOCKSTEP_UNROLL
+        for (int i = 0; i < vectors; ++i) {
+          v[i] = lanes::load(source + i * step);
+          if (i * sizeof(vector) % 64 == 0)
+            __builtin_prefetch(
+                reinterpret_cast<void const*>(reinterpret_cast<std::uintptr_t>(source + i * step) + ahead));
+        }
+        LOCKSTEP_UNROLL
+        for (int i = 0; i < vectors; ++i) split_vector(v[i]);
+      }
     }
     [[gnu::always_inline]] void split_vector(vector raw) {
       vector const v = Codec::encode(raw);
@@ -75,11 +91,15 @@ class splitter {
       left += count;
       right += count - width;
     }
-    [[gnu::always_inline]] void split_one(K raw, K pivot) {
-      K const key = Codec::encode(raw);
-      *left = right[-1] = key;
-      left += key < pivot;
-      right -= !(key < pivot);
+    // The last `count` lanes alone.
+    [[gnu::always_inline]] void split_some(vector raw, index count) {
+      vector const v = Codec::encode(raw);
+      unsigned const others = (1u << (width - count)) - 1, mask = lanes::below(v, pivots);
+      lanes::store(left, lanes::split(v, mask & ~others));
+      lanes::store(right - width, lanes::split(v, mask | others));
+      index const low = __builtin_popcount(mask & ~others);
+      left += low;
+      right -= count - low;
     }
   };
 };
@@ -91,7 +111,9 @@ K choose_pivot(K const* keys, index n) {
   index const samples = std::min(n, n < 1024 ? most / 8 : n < (index{1} << 17) ? most / 4 : most);
   alignas(64) K sample[most];
   index const step = n / samples;
-  for (index i = 0; i < samples; ++i) sample[i] = Codec::encode(keys[i * step + (i * 7 & 15) % step]);
+  index const jitter = step < 2 ? 0 : step < 16 ? 1 : 15;  // periods of the keys may be a step's
+  for (index i = 0; i < samples; ++i) sample[i] = keys[i * step + (i * 7 & jitter)];
+  for (index i = 0; i < samples; ++i) sample[i] = Codec::encode(sample[i]);
   sort_by_network(sample, samples);
   return sample[samples / 2];
 }
@@ -136,13 +158,25 @@ class vector_sorter {
 
   template <class From>
   static void sort_leaf(K* keys, index n) {
-    alignas(64) K near[leaf];
-    index i = 0;
-    for (; i + width <= n; i += width) lanes::store(near + i, From::encode(lanes::load(keys + i)));
-    for (; i < n; ++i) near[i] = From::encode(keys[i]);
-    sort_by_network(near, n);
-    for (i = 0; i + width <= n; i += width) lanes::store(keys + i, Codec::decode(lanes::load(near + i)));
-    for (; i < n; ++i) keys[i] = Codec::decode(near[i]);
+    if (n > 8 * width) return sort_rows<From, 16>(keys, n);
+    if (n > 4 * width) return sort_rows<From, 8>(keys, n);
+    if (n > 2 * width) return sort_rows<From, 4>(keys, n);
+    if (n > width) return sort_rows<From, 2>(keys, n);
+    sort_rows<From, 1>(keys, n);
+  }
+  // Half of the rows are full. How many keys the others hold cannot be foreseen: no branch depends on it.
+  template <class From, int Rows>
+  [[gnu::noinline]] static void sort_rows(K* keys, index n) {
+    using vector = typename lanes::vector;
+    alignas(64) K near[Rows * width];
+    vector const largest = vector{} + std::numeric_limits<K>::max();
+    for (index i = 0; i < Rows / 2 * width; i += width) lanes::store(near + i, From::encode(lanes::load(keys + i)));
+    for (index i = Rows / 2 * width; i < Rows * width; i += width)
+      lanes::store(near + i, From::encode(lanes::load_some(keys + i, n - i, From::decode(largest))));
+    row_sorter<K, Rows>::sort(near);
+    for (index i = 0; i < Rows / 2 * width; i += width) lanes::store(keys + i, Codec::decode(lanes::load(near + i)));
+    for (index i = Rows / 2 * width; i < Rows * width; i += width)
+      lanes::store_some(keys + i, n - i, Codec::decode(lanes::load(near + i)));
   }
   [[gnu::cold, gnu::noinline]] static void sort_by_heap(K* keys, index n) {
     std::make_heap(keys, keys + n);
