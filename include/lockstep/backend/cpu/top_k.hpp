@@ -21,8 +21,12 @@ class best_values {
   void add(T const* values, index place, index count) {
     index at = 0;
     for (; at < count && !full_; ++at) add_one(values[at], place + at);
+    for (; at + many <= count; at += many)  // mostly none of many is better
+      if (any_better<many>(values + at))
+        for (index i = at; i < at + many; i += block)
+          if (any_better<block>(values + i)) add_better(values + i, place + i);
     for (; at + block <= count; at += block)
-      if (any_better(values + at)) add_better(values + at, place + at);
+      if (any_better<block>(values + at)) add_better(values + at, place + at);
     for (T const worst = worst_; at < count; ++at)
       if (before_(values[at], worst)) add_one(values[at], place + at);
   }
@@ -40,16 +44,17 @@ class best_values {
   placed<T> const& at(index i) const { return found_[i]; }
 
  private:
-  static constexpr index block = flags_per_word;
+  static constexpr index block = flags_per_word, many = 8 * block;
 
+  template <index Count>
   bool any_better(T const* values) const {
     T const worst = worst_;
     int any = 0;
     if constexpr (requires { before_.order; } && std::is_floating_point_v<T>) {
       if (worst != worst) return true;
-      for (index i = 0; i < block; ++i) any |= before_.order(values[i], worst) ? 1 : 0;  // a NaN is not better
+      for (index i = 0; i < Count; ++i) any |= before_.order(values[i], worst) ? 1 : 0;  // a NaN is not better
     } else {
-      for (index i = 0; i < block; ++i) any |= before_(values[i], worst) ? 1 : 0;
+      for (index i = 0; i < Count; ++i) any |= before_(values[i], worst) ? 1 : 0;
     }
     return any != 0;
   }
