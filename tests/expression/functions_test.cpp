@@ -3,6 +3,7 @@
 // Functions of <cmath> and the library's own, map with user functions, where, cast, clamp, min and max.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <lockstep/lockstep.hpp>
 
@@ -293,6 +294,27 @@ TEST_CASE("map with function objects that carry values and with structs") {
     CHECK(float(lockstep::sum(lockstep::map(norm_squared{}, points))) == 43);
     CHECK(lockstep::map(norm_squared{}, neighbor(points, 1, lockstep::boundary::zero)).to_host() ==
           std::vector<float>{13, 25, 0});
+  });
+}
+
+TEST_CASE("a value far from zero changes neither sine nor cosine of those beside it, also in place") {
+  for_each_device([](device const& dev) {
+    std::vector<float> values(3000);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) * 0.37f - 500;
+    array<float> const near(dev, values);
+    std::vector<float> const expected = (lockstep::exp(lockstep::cos(near)) * lockstep::sin(near)).to_host();
+    for (float far : {3e5f, -1e30f, INFINITY, NAN})
+      for (std::size_t place : {0, 1023, 1024, 2999}) {
+        std::vector<float> with_far = values;
+        with_far[place] = far;
+        array<float> x(dev, with_far);
+        x = lockstep::exp(lockstep::cos(x)) * lockstep::sin(x);
+        std::vector<float> found = x.to_host();
+        double const exact = std::exp(std::cos(double(far))) * std::sin(double(far));
+        CHECK((std::isnan(exact) ? std::isnan(found[place]) : std::abs(found[place] - exact) < 1e-6));
+        found[place] = expected[place];
+        CHECK(found == expected);
+      }
   });
 }
 

@@ -14,6 +14,10 @@ inline namespace LOCKSTEP_COMPILER {
 
 template <>
 inline constexpr bool is_light_function<functions::square_function> = true;
+#if !defined(__CUDACC__)
+template <>
+inline constexpr bool cpu::takes_vectors<functions::square_function> = true;
+#endif
 
 /// Lowers an index space in the cheapest form that reads it in row-major order, and calls f(extents, evaluators...).
 template <class F, node... Es>

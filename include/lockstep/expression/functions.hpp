@@ -22,8 +22,6 @@ LOCKSTEP_FUNCTION(log, (x), math::log(x));
 LOCKSTEP_FUNCTION(log2, (x), math::log2(x));
 LOCKSTEP_FUNCTION(log10, (x), math::log10(x));
 LOCKSTEP_FUNCTION(log1p, (x), math::log1p(x));
-LOCKSTEP_FUNCTION(sin, (x), math::sin(x));
-LOCKSTEP_FUNCTION(cos, (x), math::cos(x));
 LOCKSTEP_FUNCTION(tan, (x), math::tan(x));
 LOCKSTEP_FUNCTION(asin, (x), math::asin(x));
 LOCKSTEP_FUNCTION(acos, (x), math::acos(x));
@@ -57,6 +55,28 @@ LOCKSTEP_FUNCTION(copysign, (x, y), math::copysign(x, y));
 LOCKSTEP_FUNCTION(fmin, (x, y), math::fmin(x, y));
 LOCKSTEP_FUNCTION(fmax, (x, y), math::fmax(x, y));
 LOCKSTEP_FUNCTION(square, (x), x* x);
+
+#if defined(__FMA__) && !defined(__CUDACC__)
+#define LOCKSTEP_NEAR(NAME)                                              \
+  LOCKSTEP_INLINE static float near(float x, std::uint32_t& far) {       \
+    return far |= math::detail::is_far(x), math::detail::near_##NAME(x); \
+  }
+#else
+#define LOCKSTEP_NEAR(NAME)
+#endif
+struct sin_function {
+  static constexpr char const* name = "sin";
+  LOCKSTEP_INLINE constexpr auto operator()(auto x) const { return math::sin(x); }
+  LOCKSTEP_NEAR(sin)
+};
+inline constexpr sin_function sin{};
+struct cos_function {
+  static constexpr char const* name = "cos";
+  LOCKSTEP_INLINE constexpr auto operator()(auto x) const { return math::cos(x); }
+  LOCKSTEP_NEAR(cos)
+};
+inline constexpr cos_function cos{};
+#undef LOCKSTEP_NEAR
 
 struct abs_function {
   static constexpr char const* name = "abs";

@@ -1,6 +1,8 @@
 // Sums of deviations from a center and of their squares over one tile, and the plain sum beside them in the same look.
 #pragma once
 
+#include <algorithm>
+
 #include "../../expression/evaluator.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"
@@ -47,9 +49,9 @@ class deviation_lanes {
   }
 
  private:
-  typedef T vector __attribute__((vector_size(vector_bytes)));
-  static constexpr index per_vector = static_cast<index>(vector_bytes / sizeof(T));
-  static constexpr int vectors = 4;
+  typedef T vector __attribute__((vector_size(wide_vector_bytes)));
+  static constexpr index per_vector = static_cast<index>(wide_vector_bytes / sizeof(T));
+  static constexpr int vectors = static_cast<int>(std::min<index>(4, lanes / per_vector));
   /// So many lanes that their three sums stay in registers, and so many values that those of all lanes stay in the L1
   /// cache from the first such lanes to the last.
   static constexpr index width = vectors * per_vector;
@@ -99,7 +101,7 @@ class deviation_lanes {
 };
 
 template <bool Plain, class T, class Row>
-[[gnu::noinline]] deviation_sums<T> sum_deviations(Row row, index first, index count, T center) {
+LOCKSTEP_WIDE [[gnu::noinline]] deviation_sums<T> sum_deviations(Row row, index first, index count, T center) {
   deviation_lanes<Plain, T> found(center);
   found.add(row, first, count);
   return found.total();

@@ -9,7 +9,7 @@
 #include "deviations.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
-#include "vector_lanes.hpp"
+#include "tile_lanes.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -122,6 +122,22 @@ auto reduce_tile(Reducer const& reducer, Row row, index first, index count) {
   return reducer.tile(count, tile_view<Row>{row, first, count});
 }
 
+/// Two whole tiles at a time, where vectors combine them: true when `found` has the results.
+template <class Reducer, class Row, class A>
+bool reduce_two_tiles([[maybe_unused]] Row row, [[maybe_unused]] index first, [[maybe_unused]] A* found) {
+#if !defined(__CUDACC__)
+  if constexpr (positional<Reducer>) {
+    typename Reducer::value_reducer::accumulator values[2];
+    if (!reduce_two_tiles<typename Reducer::value_reducer>(row, first, values)) return false;
+    found[0] = {values[0], first}, found[1] = {values[1], first + tile};
+    return true;
+  } else if constexpr (has_vectors<Reducer> && has_vector_rows<Row, A>) {
+    return tile_lanes<typename vector_operator<Reducer>::type, A>::reduce(row, first, found);
+  }
+#endif
+  return false;
+}
+
 /// Combines partial results in a binary tree fixed by their number; they are overwritten.
 template <class Reducer, class A>
 A combine_tree(Reducer const& reducer, A* partial, index count) {
@@ -186,6 +202,14 @@ class tile_reducer {
     auto found = reduce_tile(reducer_, pointer_row<value>{buffer.data()}, 0, count);
     if constexpr (positional<Reducer>) found.at = first;
     partial_[tile_number] = found;
+  }
+
+  /// Runs two whole tiles. False when that has to be done one by one.
+  bool run_two(index tile_number) const {
+    if constexpr (R == 1 && combines_directly<Reducer, decltype(reader_.fast_row()), value>)
+      if (reader_.one_fast_row() && (tile_number + 2) * tile <= total_)
+        return reduce_two_tiles<Reducer>(reader_.fast_row(), tile_number * tile, partial_.data() + tile_number);
+    return false;
   }
 
   /// One look at a tile serves reducers that take deviations and those that sum the same values in memory.
@@ -266,7 +290,14 @@ void reduce(device const& where, shape<R> const& extents,
         auto const pass = [&](auto const&... running) {
           index const tiles = (static_cast<index>(extents.size()) + tile - 1) / tile;
           parallel_ranges(where, tiles, 1, serial_below / tile, [&](index first, index last) {
-            for (index t = first; t < last; ++t) run_tile(t, running...);
+            for (index t = first; t < last; ++t) {
+              if constexpr (sizeof...(running) == 1)
+                if (t + 1 < last && (running.run_two(t) && ...)) {
+                  ++t;
+                  continue;
+                }
+              run_tile(t, running...);
+            }
           });
           (running.write_result(), ...);
         };

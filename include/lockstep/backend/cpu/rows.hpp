@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "../../device/device.hpp"
-#include "../../expression/evaluator.hpp"
+#include "../../expression/elementwise.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"
 
@@ -103,7 +103,7 @@ class reader {
 
   /// Writes the values at [first, last) to out[0], out[1], ... (Not inlined: the vectorized loops are compiled once.)
   template <class T>
-  [[gnu::noinline]] void read(index first, index last, T* out) const {
+  LOCKSTEP_WIDE [[gnu::noinline]] void read(index first, index last, T* out) const {
     if constexpr (R > 1)
       read_rows(first, last, out - first, row_major_strides(extents_));
     else if (first < last)
@@ -112,7 +112,8 @@ class reader {
 
   /// Writes the values at [first, last) of the row-major index to memory of these strides, 1 along the last axis.
   template <class T>
-  [[gnu::noinline]] void read_rows(index first, index last, T* base, shape<R> const& strides) const requires(R > 1) {
+  LOCKSTEP_WIDE [[gnu::noinline]] void read_rows(index first, index last, T* base, shape<R> const& strides) const
+      requires(R > 1) {
     for_each_run_of_rows(extents_, first, last, [&](coordinates<R> const& c, index begin, index count) {
       T* out = base;
       for (std::size_t axis = 0; axis + 1 < R; ++axis) out += c[axis] * strides[axis];
@@ -213,6 +214,27 @@ class reader {
   }
   template <class Row, class T>
   static void copy_row(Row row, index begin, index end, T* out) {
+    if constexpr (has_near_way<Row>) {
+      for (index stop; begin < end; out += stop - begin, begin = stop) {
+        stop = std::min(end, begin + buffer_length);
+        if (!copy_near_row(row, begin, stop, out)) copy_any_row(row, begin, stop, out);
+      }
+    } else {
+      copy_any_row(row, begin, end, out);
+    }
+  }
+  /// False, and nothing is written, where a value is far; `out` may be what the row reads.
+  template <class Row, class T>
+  LOCKSTEP_WIDE [[gnu::noinline]] static bool copy_near_row(Row row, index begin, index end, T* out) {
+    alignas(64) T values[buffer_length];
+    std::uint32_t far = 0;
+    LOCKSTEP_INDEPENDENT
+    for (index j = 0; j < end - begin; ++j) values[j] = static_cast<T>(near_value(row, begin + j, far));
+    if (far == 0) std::copy_n(values, end - begin, out);
+    return far == 0;
+  }
+  template <class Row, class T>
+  static void copy_any_row(Row row, index begin, index end, T* out) {
     out -= begin;
     LOCKSTEP_INDEPENDENT
     for (index j = begin; j < end; ++j) out[j] = static_cast<T>(row[j]);

@@ -21,6 +21,13 @@ inline constexpr std::size_t vector_bytes = 32;
 inline constexpr std::size_t vector_bytes = 16;
 #endif
 
+/// The size of the largest vectors.
+#if defined(__AVX512F__) && !defined(__CUDACC__)
+inline constexpr std::size_t wide_vector_bytes = 64;
+#else
+inline constexpr std::size_t wide_vector_bytes = vector_bytes;
+#endif
+
 /// Writes one vector to an address aligned to its size.
 template <class Vector>
 [[gnu::always_inline]] inline void stream_store(void* to, Vector const& v) {

@@ -54,9 +54,36 @@ LOCKSTEP_INLINE float sin_of_magnitude(float x, double offset) {
   return flip_sign(half_turn_sin(float(turn * 0x1.921fb54442d18p1)), std::uint32_t(t.bits + k.bits) << 31);
 }
 
-LOCKSTEP_INLINE float sin(float x) { return flip_sign(sin_of_magnitude(x, 0), to_bits(x)); }
+#if defined(__FMA__)
+/// Up to here three fused steps of Cody and Waite's reduction keep what matters of pi: the first is exact, each of the
+/// others rounds its own result only.
+inline constexpr float near_limit = 0x1p18f;
 
+/// |x| - k pi.
+LOCKSTEP_INLINE float near_rest(float magnitude, float k) {
+  return mad(k, 0x1.ee59dap-49f, mad(k, 0x1.777a5cp-24f, mad(k, -0x1.921fb6p1f, magnitude)));
+}
+/// The sine and cosine of |x| up to near_limit.
+LOCKSTEP_INLINE float near_sin(float x) {
+  float const shifted = mad(magnitude(x), 0x1.45f306p-2f, format<float>::round_magic);
+  float const r = near_rest(magnitude(x), shifted - format<float>::round_magic);
+  return flip_sign(half_turn_sin(r), (to_bits(shifted) << 31) ^ to_bits(x));
+}
+LOCKSTEP_INLINE float near_cos(float x) {
+  auto const k = round_to_integer(mad(magnitude(x), 0x1.45f306p-2f, 0.5f));
+  return flip_sign(half_turn_sin(near_rest(magnitude(x), k.value - 0.5f)), k.bits << 31);
+}
+/// All bits where x is too large for them, or NaN.
+LOCKSTEP_INLINE std::uint32_t is_far(float x) { return ~mask_if<float>(magnitude(x) <= near_limit); }
+
+LOCKSTEP_INLINE float sin(float x) {
+  return select_bits<float>(is_far(x), flip_sign(sin_of_magnitude(x, 0), to_bits(x)), near_sin(x));
+}
+LOCKSTEP_INLINE float cos(float x) { return select_bits<float>(is_far(x), sin_of_magnitude(x, 0.5), near_cos(x)); }
+#else
+LOCKSTEP_INLINE float sin(float x) { return flip_sign(sin_of_magnitude(x, 0), to_bits(x)); }
 LOCKSTEP_INLINE float cos(float x) { return sin_of_magnitude(x, 0.5); }
+#endif
 
 LOCKSTEP_INLINE float tan(float x) {
   turns const t = reduce(magnitude(double(x)));
