@@ -167,7 +167,7 @@ TEST_CASE("expressions for a GPU in a file compiled without CUDA say what to do"
     void synchronize() override {}
     void run(index, lockstep::loop_body, void*) override {}
   };
-  device const gpu(std::make_shared<pretender>());
+  device const gpu(new pretender);
   array<float> x(gpu, {1, 2, 3});
   auto const refused = [&](auto&& f) {
     CHECK(contains(message_of<lockstep::device_error>(f), "nvcc"));
