@@ -21,7 +21,7 @@ io::checkpoint example() {
   saved.set_note("purpose", "a test");
   saved.set_note("empty", "");
   std::vector<float> weights(33);
-  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 0.1f * static_cast<float>(i) - 1;
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 0.25f * static_cast<float>(i) - 1;  // exact
   saved.set<float>("weights", {3, 11}, weights);
   saved.set<std::uint8_t>("bytes", {5}, std::vector<std::uint8_t>{1, 2, 3, 4, 255});
   saved.set<double>("nothing", {0, 7}, std::span<double const>());
@@ -35,7 +35,7 @@ void check_example(io::checkpoint const& read) {
   CHECK(read.note("purpose") == "a test");
   CHECK(read.note("empty") == "");
   auto const weights = read.values<float>("weights", {3, 11});
-  for (std::size_t i = 0; i < weights.size(); ++i) CHECK(weights[i] == 0.1f * static_cast<float>(i) - 1);
+  for (std::size_t i = 0; i < weights.size(); ++i) CHECK(weights[i] == 0.25f * static_cast<float>(i) - 1);
   CHECK(read.values<std::uint8_t>("bytes", {5}) == std::vector<std::uint8_t>{1, 2, 3, 4, 255});
   CHECK(read.values<double>("nothing", {0, 7}).empty());
   CHECK(read.value<std::int64_t>("step") == -12345678901);

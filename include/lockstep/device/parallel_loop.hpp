@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
 
 #include "../core/config.hpp"
 #include "tbb.hpp"
@@ -49,15 +50,13 @@ class parallel_loop {
   using step_body = void (*)(void* context, index step);
 
   parallel_loop(index steps, index most_shares, step_body body, void* context)
-      : body_(body),
-        context_(context),
-        number_(steps < most_shares ? steps : most_shares),
-        shares_(new share[static_cast<std::size_t>(number_)]) {
-    for (index k = 0; k < number_; ++k) {
-      shares_[k].next.store(steps * k / number_, std::memory_order_relaxed);
-      shares_[k].end = steps * (k + 1) / number_;
-    }
+      : body_(body), context_(context), number_(steps < most_shares ? steps : most_shares) {
+    if (number_ > few) more_.reset(new share[static_cast<std::size_t>(number_)]);
+    shares_ = more_ ? more_.get() : reinterpret_cast<share*>(memory_);
+    for (index k = 0; k < number_; ++k) new (&shares_[k]) share{steps * k / number_, steps * (k + 1) / number_};
   }
+  parallel_loop(parallel_loop const&) = delete;
+  parallel_loop& operator=(parallel_loop const&) = delete;
 
   /// Runs it within the arena and waits. Rethrows the first exception; steps not begun by then are left out.
   void run(oneapi::tbb::task_arena& arena) {
@@ -96,7 +95,10 @@ class parallel_loop {
   step_body body_;
   void* context_;
   index number_;
-  std::unique_ptr<share[]> shares_;
+  static constexpr index few = 32;  // so many shares lie here: loops of devices with few threads allocate nothing
+  alignas(share) unsigned char memory_[few * sizeof(share)];
+  std::unique_ptr<share[]> more_;
+  share* shares_;
   char joined_ = 0;  // not loops_fork again: that would order the steps among each other and hide their races
 };
 
