@@ -93,8 +93,8 @@ void launch_custom(launch_info const& info, team_space<Shared...> const& space, 
   if constexpr (holds_host_function<Kernel>) {
     throw_host_only(info.where);
   } else {
-    operation const here("launch of teams", shape<1>(space.count));
     require_teams(info.where, info.kernel, space);
+    operation const here("launch of teams", shape<1>(space.count));
     shared_layout<Shared...> const layout(space);
     auto const threads = static_cast<unsigned>((space.threads + warp_lanes - 1) / warp_lanes * warp_lanes);
     launch_named(info, teams_kernel<Kernel, shared_layout<Shared...>, slots<As...>>, space.count, threads,
