@@ -1,14 +1,7 @@
 # Does what docs/getting_started.md says, as a newcomer would: installs, then builds and runs each program of the page as
 # main.cpp of the page's project. cmake -D SOURCE=<lockstep> -D WORK=<folder> -P getting_started.cmake
 
-function(run)
-  list(JOIN ARGN " " line)
-  message(STATUS "${line}")
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "failed: ${line}")
-  endif()
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/run_command.cmake")
 
 file(REMOVE_RECURSE "${WORK}")
 run("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK}/lockstep-build" -D LOCKSTEP_TESTS=OFF -D LOCKSTEP_EXAMPLES=OFF)

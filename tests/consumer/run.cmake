@@ -2,14 +2,7 @@
 # cmake -D WAY=find_package|fetch_content|add_subdirectory -D SOURCE=<lockstep> -D WORK=<folder>
 #       -D BUILT=<lockstep's build folder> -P run.cmake
 
-function(run)
-  list(JOIN ARGN " " line)
-  message(STATUS "${line}")
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "failed: ${line}")
-  endif()
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/run_command.cmake")
 
 file(REMOVE_RECURSE "${WORK}")
 file(COPY "${CMAKE_CURRENT_LIST_DIR}/${WAY}" "${CMAKE_CURRENT_LIST_DIR}/main.cpp" DESTINATION "${WORK}")

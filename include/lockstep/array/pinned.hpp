@@ -1,8 +1,8 @@
 // pinned: memory of the host that a GPU copies from and to while the host goes on.
 #pragma once
 
-#include <algorithm>
-#include <span>
+#include <utility>
+#include <vector>
 
 #include "array.hpp"
 
