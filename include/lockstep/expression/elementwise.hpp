@@ -55,10 +55,6 @@ struct elementwise_row {
   }
 };
 
-/// Rows with a function that has a cheaper way where its argument is near zero: near(x, far) sets bits of `far` where
-/// it is not, and otherwise gives the function's bits. One far value among many then costs all of them the long way.
-template <class Row>
-inline constexpr bool has_near_way = false;
 template <class F>
 inline constexpr bool is_near_function = requires(float x, std::uint32_t far) {
   F::near(x, far);
@@ -66,10 +62,6 @@ inline constexpr bool is_near_function = requires(float x, std::uint32_t far) {
 template <class F, class... Rows>
 inline constexpr bool has_near_way<elementwise_row<F, Rows...>> = is_near_function<F> || (has_near_way<Rows> || ...);
 
-template <class Row>
-LOCKSTEP_INLINE auto near_value(Row const& row, index j, std::uint32_t&) {
-  return row[j];
-}
 template <class F, class... Rows>
 LOCKSTEP_INLINE auto near_value(elementwise_row<F, Rows...> const& row, index j, std::uint32_t& far) {
   if constexpr (is_near_function<F>) {

@@ -15,6 +15,8 @@
 // ... CPU loops then read them from a buffer in the L1 cache.
 #pragma once
 
+#include <cstdint>
+
 #include "../core/shape.hpp"
 
 namespace lockstep {
@@ -253,6 +255,16 @@ template <class Evaluator, std::size_t r, std::size_t R>
 struct stage_space<repeated_evaluator<Evaluator, r, R>> {
   stage_space<Evaluator> inner;
 };
+
+/// Rows with a function that has a cheaper way where its argument is near zero: near(x, far) sets bits of `far` where
+/// it is not, and otherwise gives the function's bits. One far value among many then costs all of them the long way.
+template <class Row>
+inline constexpr bool has_near_way = false;
+/// The value at j, by the cheaper way where there is one.
+template <class Row>
+LOCKSTEP_INLINE auto near_value(Row const& row, index j, std::uint32_t&) {
+  return row[j];
+}
 
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "../../device/device.hpp"
-#include "../../expression/elementwise.hpp"
+#include "../../expression/evaluator.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"
 

@@ -31,6 +31,18 @@ struct wrapping<T> {
   using type = std::make_unsigned_t<T>;
 };
 
+/// A least or largest value whose order of combination was another one: zeros differ by their sign and NaN by their
+/// bits. The picks take the first zero and the last NaN in memory, in both directions.
+template <class T>
+T settled_pick(T const* in, index count, T all, bool nan) {
+  if (!nan && all != T(0)) return all;
+  for (index i = 0; i < count; ++i) {
+    T const value = in[nan ? count - 1 - i : i];
+    if (nan ? value != value : value == all) return value;
+  }
+  return all;
+}
+
 /// An operator on numbers and on vectors of them: the type that values of T are combined as, and the value that changes
 /// nothing on the left of another. What comes first in the scan is on the left. An operator that picks one of its
 /// operands tells zeros and NaN apart by their order.

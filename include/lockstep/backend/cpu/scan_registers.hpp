@@ -210,18 +210,11 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
     for (int l = 1; l < width; ++l) all = combine(all, T(v[l]));
     return all;
   }
-  /// A total whose order of combination was another one: zeros differ by their sign and NaN by their bits. The picks
-  /// take the first zero and the last NaN in memory, in both directions.
   static T settled(T const* in, index count, T all) {
-    if constexpr (operation::picks && std::is_floating_point_v<T>) {
-      bool const nan = all != all;
-      if (!nan && all != T(0)) return all;
-      for (index i = 0; i < count; ++i) {
-        T const value = in[nan ? count - 1 - i : i];
-        if (nan ? value != value : value == all) return value;
-      }
-    }
-    return all;
+    if constexpr (operation::picks && std::is_floating_point_v<T>)
+      return settled_pick(in, count, all, all != all);
+    else
+      return all;
   }
 
   template <bool Inclusive, bool PastCaches, bool Next>

@@ -160,7 +160,7 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
       T all = operation::identity;
       for (int l = 0; l < width; ++l) all = operation::combine(all, T(all_[turned(l)]));
       for (; done < count; ++done) all = operation::combine(all, *place(in, count, done, 1));
-      if constexpr (finds_nan) return settled(in, count, all, nan_ != 0 || all != all);
+      if constexpr (finds_nan) return settled_pick(in, count, all, nan_ != 0 || all != all);
       return all;
     }
 
@@ -168,17 +168,6 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
     vector all_ = identities();
     mask nan_ = 0;
   };
-  /// A total whose order of combination was another one: zeros differ by their sign and NaN by their bits. The picks
-  /// take the first zero and the last NaN in memory, in both directions.
-  static T settled(T const* in, index count, T all, bool nan) {
-    if (!nan && all != T(0)) return all;
-    for (index i = 0; i < count; ++i) {
-      T const value = in[nan ? count - 1 - i : i];
-      if (nan ? value != value : value == all) return value;
-    }
-    return all;
-  }
-
   template <bool Inclusive, bool PastCaches, bool Exact>
   [[gnu::always_inline]] static void scan_group(vector const* in, T* out, vector prefixes, vector& carries) {
     vector v[4], last[4];
