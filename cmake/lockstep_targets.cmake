@@ -33,6 +33,7 @@ add_library(lockstep_nccl INTERFACE)
 target_link_libraries(lockstep_nccl INTERFACE lockstep_cuda NCCL::NCCL)
 add_library(lockstep_mpi INTERFACE)
 target_link_libraries(lockstep_mpi INTERFACE lockstep MPI::MPI_CXX)
+target_compile_definitions(lockstep_mpi INTERFACE LOCKSTEP_MPI)  # lockstep.hpp then has mesh::mpi
 
 include("${CMAKE_CURRENT_LIST_DIR}/lockstep-parts.cmake")
 foreach(part cuda nccl mpi)

@@ -42,3 +42,6 @@
 #include "mesh/communicator.hpp"
 #include "mesh/mesh.hpp"
 #include "mesh/spmd.hpp"
+#ifdef LOCKSTEP_MPI
+#include "mesh/mpi_mesh.hpp"
+#endif

@@ -29,6 +29,9 @@ TEST_CASE("CPU meshes share the machine's threads among distinct devices") {
     CHECK(mesh.size() == devices);
     CHECK(mesh.is_cpu());
     CHECK(mesh.is_local());
+    CHECK(mesh.first_local_rank() == 0);
+    CHECK(mesh.local_ranks() == devices);
+    CHECK((mesh.is_local(devices - 1) && !mesh.is_local(devices)));
     for (std::size_t rank = 0; rank < devices; ++rank) {
       CHECK(mesh.device(rank).threads() == std::max<std::size_t>(1, all / devices));
       CHECK(mesh.device(rank).number() == static_cast<int>(rank));
@@ -59,10 +62,10 @@ TEST_CASE("a timeout belongs to a value and its later copies") {
 }
 
 TEST_CASE("what is no mesh is refused with what was found and what is expected") {
-  for (char const* text : {"", "cpu:", "cpu:0", "cpu:x", "cpu:-1", "cpu:99999", "tpu:2", "cpu:2:2", " cpu"}) {
+  for (char const* text : {"", "cpu:", "cpu:0", "cpu:x", "cpu:-1", "cpu:99999", "mpi:0", "tpu:2", "cpu:2:2", " cpu"}) {
     std::string const message = message_of([&] { ls::mesh::parse(text); });
     CHECK(contains(message, ("\"" + std::string(text) + "\"").c_str()));
-    CHECK(contains(message, "expected cpu, cpu:DEVICES or gpu:DEVICES"));
+    CHECK(contains(message, "expected cpu, cpu:DEVICES, gpu:DEVICES, mpi or mpi:DEVICES_PER_PROCESS"));
   }
   CHECK_THROWS_AS(ls::mesh::parse("tpu"), ls::device_error);
   CHECK_THROWS_AS(ls::mesh::parse("gpu:2"), ls::device_error);  // a program without CUDA code
@@ -70,4 +73,28 @@ TEST_CASE("what is no mesh is refused with what was found and what is expected")
   CHECK_THROWS_AS(ls::mesh(std::vector<ls::device>{}), ls::device_error);
   CHECK_THROWS_AS(ls::mesh({ls::device()}), ls::device_error);
   CHECK(contains(message_of([] { ls::mesh::cpu(2).device(2); }), "found rank 2, expected less than 2"));
+}
+
+TEST_CASE("a mesh that spans processes has the devices of its own, and says whose others are") {
+  struct nobody final : ls::mesh_processes {
+    void run(ls::mesh const&, void (*)(void*, ls::communicator&), void*) override {}
+  };
+  ls::mesh const here = ls::mesh::cpu(2);
+  ls::mesh const mesh({here.device(0), here.device(1)}, 4, 8, std::make_shared<nobody>());
+  CHECK(mesh.size() == 8);
+  CHECK(!mesh.is_local());
+  CHECK(mesh.first_local_rank() == 4);
+  CHECK(mesh.local_ranks() == 2);
+  CHECK(mesh.device(5) == here.device(1));
+  CHECK((!mesh.is_local(3) && mesh.is_local(4) && mesh.is_local(5) && !mesh.is_local(6)));
+  for (std::size_t rank : {3, 6})
+    CHECK(contains(message_of([&] { static_cast<void>(mesh.device(rank)); }),
+                   "which belongs to another process, expected 4 to 5"));
+  CHECK(contains(message_of([&] { static_cast<void>(mesh.device(8)); }), "found rank 8, expected less than 8"));
+  CHECK(!(mesh == here));
+}
+
+TEST_CASE("without MPI there is no mesh of processes") {
+  CHECK_THROWS_AS(ls::mesh::mpi(), ls::device_error);
+  CHECK(contains(message_of([] { ls::mesh::parse("mpi"); }), "link lockstep::mpi"));
 }

@@ -71,11 +71,12 @@ class engine_state final : public communicator_state {
   std::size_t size() const override { return engine_.size(); }
 
   void all_reduce(void* data, std::size_t count, rank_reduction const& how) override {
-    collective([&](traffic& sent) { all_reduce(data, count, how, sent); });
+    collective({collective_kind::all_reduce, count, how.element, how.name},
+               [&](traffic& sent) { all_reduce(data, count, how, sent); });
   }
 
   std::uint64_t start_all_reduce(void* data, std::size_t count, rank_reduction const& how) override {
-    return collective([&](traffic& sent) -> std::uint64_t {
+    return collective({collective_kind::all_reduce, count, how.element, how.name}, [&](traffic& sent) -> std::uint64_t {
       if constexpr (has_start_all_reduce<Engine>) return engine_.start_all_reduce(data, count, how, sent);
       all_reduce(data, count, how, sent);
       return 0;
@@ -89,7 +90,7 @@ class engine_state final : public communicator_state {
   }
 
   void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root) override {
-    collective([&](traffic& sent) {
+    collective({collective_kind::broadcast, count, element, "", root}, [&](traffic& sent) {
       if constexpr (has_broadcast<Engine>)
         engine_.broadcast(data, count, element, root, sent);
       else
@@ -98,7 +99,7 @@ class engine_state final : public communicator_state {
   }
 
   void all_gather(void const* from, void* to, std::size_t count, element_kind const& element) override {
-    collective([&](traffic& sent) {
+    collective({collective_kind::all_gather, count, element}, [&](traffic& sent) {
       if constexpr (has_all_gather<Engine>)
         engine_.all_gather(from, to, count, element, sent);
       else
@@ -107,7 +108,7 @@ class engine_state final : public communicator_state {
   }
 
   void reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how) override {
-    collective([&](traffic& sent) {
+    collective({collective_kind::reduce_scatter, count, how.element, how.name}, [&](traffic& sent) {
       if constexpr (has_reduce_scatter<Engine>)
         if (engine_.reduce_scatter(from, to, count, how, sent)) return;
       composed::reduce_parts(link(sent), from, to, count * size(), how);
@@ -115,11 +116,12 @@ class engine_state final : public communicator_state {
   }
 
   void barrier() override {
-    collective([&](traffic&) { engine_.barrier(); });
+    collective({}, [&](traffic&) { engine_.barrier(); });
   }
 
   std::shared_ptr<communicator_state> split(std::int64_t color) override {
-    return collective([&](traffic&) { return std::make_shared<engine_state>(engine_.split(color), where); });
+    return collective({collective_kind::split},
+                      [&](traffic&) { return std::make_shared<engine_state>(engine_.split(color), where); });
   }
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) override {
@@ -136,9 +138,12 @@ class engine_state final : public communicator_state {
   composed::link<Engine> link(traffic& sent) { return {engine_, sent}; }
 
   template <class F>
-  decltype(auto) collective(F&& f) {
+  decltype(auto) collective(lockstep::collective const& what, F&& f) {
     ++statistics.collectives;
-    return measured(std::forward<F>(f));
+    return measured([&](traffic& sent) -> decltype(auto) {
+      if constexpr (has_begin_collective<Engine>) engine_.begin_collective(what);
+      return f(sent);
+    });
   }
 
   void all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../core/error.hpp"
+#include "collective.hpp"
 #include "rank_reduction.hpp"
 
 namespace lockstep {
@@ -36,6 +37,12 @@ concept communication_engine = std::movable<Engine> &&
   engine.receive(to, bytes, peer, tag);
   engine.barrier();
   { engine.split(color) } -> std::same_as<Engine>;  // ranks that give the same color, in their order here
+};
+
+/// Wants to know of every collective before its messages: to name it in errors, and to notice ranks that disagree.
+template <class Engine>
+concept has_begin_collective = requires(Engine& engine, collective const& what) {
+  engine.begin_collective(what);
 };
 
 // What an engine may offer besides. Each takes effect when the call returns, and counts into `sent`. The reductions

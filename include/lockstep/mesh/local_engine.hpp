@@ -34,27 +34,26 @@ class local_engine {
   }
   std::uint64_t start_all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
     sent.bytes += 2 * (size() - 1) * composed::part_of(count, rank_, size()).size() * how.element.bytes;
-    return post({collective_kind::all_reduce, data, data, count, how.element, how.name, 0}, &how);
+    return post({{collective_kind::all_reduce, count, how.element, how.name, 0}, data, data}, &how);
   }
   bool reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how, traffic& sent) {
     sent.bytes += (size() - 1) * count * how.element.bytes;
-    finish(post({collective_kind::reduce_scatter, from, to, count, how.element, how.name, 0}, &how));
+    finish(post({{collective_kind::reduce_scatter, count, how.element, how.name, 0}, from, to}, &how));
     return true;
   }
   void all_gather(void const* from, void* to, std::size_t count, element_kind const& element, traffic& sent) {
     sent.bytes += (size() - 1) * count * element.bytes;
-    finish(post({collective_kind::all_gather, from, to, count, element, "", 0}));
+    finish(post({{collective_kind::all_gather, count, element, "", 0}, from, to}));
   }
   void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root, traffic& sent) {
     if (rank_ != root) sent.bytes += count * element.bytes;
-    finish(post({collective_kind::broadcast, data, data, count, element, "", root}));
+    finish(post({{collective_kind::broadcast, count, element, "", root}, data, data}));
   }
   void barrier() { finish(post({})); }
 
   local_engine split(std::int64_t color) {
     std::vector<std::int64_t> colors(size());
-    traffic ignored;
-    all_gather(&color, colors.data(), 1, {sizeof color, "color (split)"}, ignored);
+    finish(post({{collective_kind::split, 1, {sizeof color, "color"}}, &color, colors.data()}));
     std::vector<std::size_t> members;
     std::size_t mine = 0;
     for (std::size_t r = 0; r < size(); ++r) {

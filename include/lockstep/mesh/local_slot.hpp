@@ -9,40 +9,16 @@
 #include <string>
 #include <vector>
 
+#include "collective.hpp"
 #include "composed.hpp"
 
 namespace lockstep {
 
-enum class collective_kind : unsigned char { barrier, all_reduce, broadcast, all_gather, reduce_scatter };
-
 /// What one rank brings to a collective.
-struct contribution {
-  collective_kind kind = collective_kind::barrier;
+struct contribution : collective {
   void const* from = nullptr;
   void* to = nullptr;
-  std::size_t count = 0;
-  element_kind element = {1, ""};
-  char const* operator_name = "";
-  std::size_t root = 0;
 };
-
-/// "all_reduce of 10 float by +".
-inline std::string to_string(contribution const& c) {
-  static constexpr char const* names[] = {"barrier", "all_reduce", "broadcast", "all_gather", "reduce_scatter"};
-  std::string text = names[static_cast<std::size_t>(c.kind)];
-  if (c.kind == collective_kind::barrier) return text;
-  append_text(text, {" of ", c.count, " ", c.element.name});
-  if (*c.operator_name) append_text(text, {" by ", c.operator_name});
-  if (c.kind == collective_kind::broadcast) append_text(text, {" from rank ", c.root});
-  return text;
-}
-
-/// Whether two ranks mean the same collective.
-inline bool agree(contribution const& a, contribution const& b) {
-  auto const same = [](char const* x, char const* y) { return x == y || std::strcmp(x, y) == 0; };
-  return a.kind == b.kind && a.count == b.count && a.element.bytes == b.element.bytes && a.root == b.root &&
-         same(a.element.name, b.element.name) && same(a.operator_name, b.operator_name);
-}
 
 /// The work is in slices, one for each rank, whose own threads take chunks from it first. The public atomics belong to
 /// the protocol of local_group.
@@ -87,7 +63,7 @@ class local_slot {
   /// Bytes that all ranks together have to write.
   std::size_t bytes() const {
     std::size_t const each = what_.count * what_.element.bytes * ranks_;
-    return what_.kind == collective_kind::all_gather ? each * ranks_ : each;
+    return gathers() ? each * ranks_ : each;
   }
   /// So little that one rank does it all, instead of waking others.
   bool small() const { return bytes() <= small_bytes; }
@@ -143,6 +119,7 @@ class local_slot {
       case collective_kind::reduce_scatter:
         return what_.count;
       case collective_kind::all_gather:
+      case collective_kind::split:
         return all * ranks_;
       case collective_kind::broadcast:
         return q == what_.root ? 0 : all;
@@ -174,13 +151,14 @@ class local_slot {
       reduce(at_element, 0, ranks_, at_element, end - begin);
     } else if (what_.kind == collective_kind::reduce_scatter) {
       reduce(q * what_.count + begin, q, 1, begin, end - begin);
-    } else if (what_.kind == collective_kind::all_gather) {
+    } else if (gathers()) {
       gather(q, begin, end);
     } else {
       std::memcpy(output(q) + begin, input(what_.root) + begin, end - begin);
     }
   }
 
+  bool gathers() const { return what_.kind == collective_kind::all_gather || what_.kind == collective_kind::split; }
   unsigned char const* input(std::size_t rank) const {
     return static_cast<unsigned char const*>(at(rank).brought.from);
   }

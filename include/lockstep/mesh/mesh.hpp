@@ -1,4 +1,5 @@
-// mesh: an ordered set of devices that can talk to each other. Its position in the set is a device's rank.
+// mesh: an ordered set of devices that can talk to each other. Its position in the set is a device's rank. The devices
+// may belong to several processes; then all of them make the same mesh.
 #pragma once
 
 #include <algorithm>
@@ -12,39 +13,73 @@
 
 namespace lockstep {
 
+class communicator;
+class mesh;
+
+/// The processes that a mesh spans, and how to run something on all of its ranks. Made by mesh::mpi.
+class mesh_processes {
+ public:
+  mesh_processes() = default;
+  mesh_processes(mesh_processes const&) = delete;
+  mesh_processes& operator=(mesh_processes const&) = delete;
+  virtual ~mesh_processes() = default;
+  /// Calls f(context, communicator) on every rank of this process. All processes call it; returns when all have.
+  virtual void run(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) = 0;
+};
+
 /// Devices by rank, and how long their collectives may wait. A cheap value: copies share the devices.
 class mesh {
  public:
   static constexpr double default_timeout = 30;  ///< seconds
 
   /// Throws device_error unless there is at least one device and all are of one kind.
-  explicit mesh(std::vector<lockstep::device> devices)
-      : devices_(std::make_shared<std::vector<lockstep::device> const>(std::move(devices))) {
+  explicit mesh(std::vector<lockstep::device> devices) : mesh(std::move(devices), 0, 0, nullptr) {}
+  /// This process has `devices`, which are the ranks from `first` on, of `ranks` in all `processes`.
+  mesh(std::vector<lockstep::device> devices, std::size_t first, std::size_t ranks,
+       std::shared_ptr<mesh_processes> processes)
+      : devices_(std::make_shared<std::vector<lockstep::device> const>(std::move(devices))),
+        processes_(std::move(processes)),
+        first_(first),
+        size_(processes_ ? ranks : devices_->size()) {
     if (devices_->empty()) throw device_error("mesh: found no devices, expected at least one");
-    for (std::size_t rank = 0; rank < size(); ++rank)
-      if (device(rank).is_cpu() != is_cpu())
-        throw device_error(text_of({"mesh: found ", device(0).name(), " at rank 0 and ", device(rank).name(),
-                                    " at rank ", rank, ", expected devices of one kind"}));
+    for (std::size_t i = 0; i < devices_->size(); ++i)
+      if ((*devices_)[i].is_cpu() != is_cpu())
+        throw device_error(text_of({"mesh: found ", devices_->front().name(), " at rank ", first_, " and ",
+                                    (*devices_)[i].name(), " at rank ", first_ + i, ", expected devices of one kind"}));
   }
 
   /// `devices` distinct CPU devices that share the machine: each has `threads_per_device` threads, 0 meaning an equal
   /// part of all, at least one. The same numbers give the same devices. Throws device_error for no devices.
   static mesh cpu(std::size_t devices, std::size_t threads_per_device = 0);
 
-  /// "cpu:4" (four CPU devices), "cpu" (one with all threads), "gpu:2" (GPUs 0 and 1). Throws device_error for
-  /// anything else.
+  /// `devices_per_process` CPU devices of each process that the MPI launcher has started, process by process. All
+  /// processes must call it, with the same numbers; the same numbers give the same mesh. `threads_per_device` 0 means
+  /// an equal part of the threads that this process may use. Initializes MPI when nobody has, and finalizes it then at
+  /// the program's end. Throws device_error when the program was compiled without MPI or asks for no devices.
+  static mesh mpi(std::size_t devices_per_process = 1, std::size_t threads_per_device = 0);
+
+  /// "cpu:4" (four CPU devices), "cpu" (one with all threads), "gpu:2" (GPUs 0 and 1), "mpi" (one CPU device in each
+  /// process), "mpi:2" (two). Throws device_error for anything else.
   static mesh parse(std::string const& text);
 
-  std::size_t size() const { return devices_->size(); }
+  /// Devices of all processes: the number of ranks.
+  std::size_t size() const { return size_; }
   bool is_cpu() const { return devices_->front().is_cpu(); }
   /// Whether all devices belong to this process.
-  bool is_local() const { return true; }
-  /// Throws device_error when there is no such rank.
+  bool is_local() const { return local_ranks() == size(); }
+  /// This process has the ranks first_local_rank() to first_local_rank() + local_ranks() - 1.
+  std::size_t first_local_rank() const { return first_; }
+  std::size_t local_ranks() const { return devices_->size(); }
+  /// Whether rank `rank` belongs to this process.
+  bool is_local(std::size_t rank) const { return rank - first_ < local_ranks(); }
+  /// Throws device_error when there is no such rank, or when it belongs to another process.
   lockstep::device const& device(std::size_t rank) const {
-    if (rank >= size())
-      throw device_error(text_of({"mesh::device: found rank ", rank, ", expected less than ", size()}));
-    return (*devices_)[rank];
+    if (!is_local(rank)) throw_rank(rank);
+    return (*devices_)[rank - first_];
   }
+  /// What runs the ranks of a mesh that spans processes; null when all devices are of this process and none else takes
+  /// part.
+  std::shared_ptr<mesh_processes> const& processes() const { return processes_; }
 
   /// Seconds after which a collective that still waits for other ranks gives up.
   double timeout() const { return timeout_; }
@@ -56,7 +91,16 @@ class mesh {
   }
 
   /// Whether both have the same devices in the same order.
-  friend bool operator==(mesh const& a, mesh const& b) { return *a.devices_ == *b.devices_; }
+  friend bool operator==(mesh const& a, mesh const& b) {
+    return a.size_ == b.size_ && a.first_ == b.first_ && *a.devices_ == *b.devices_;
+  }
+
+  /// How files that are compiled with MPI make mesh::mpi work in all others; null without any.
+  using mpi_maker = mesh (*)(std::size_t devices_per_process, std::size_t threads_per_device);
+  static mpi_maker& made_by() {
+    static mpi_maker maker = nullptr;
+    return maker;
+  }
 
  private:
   [[noreturn, gnu::cold, gnu::noinline]] static void throw_timeout(double seconds) {
@@ -66,7 +110,17 @@ class mesh {
     throw error(text);
   }
 
+  [[noreturn, gnu::cold, gnu::noinline]] void throw_rank(std::size_t rank) const {
+    if (rank >= size())
+      throw device_error(text_of({"mesh::device: found rank ", rank, ", expected less than ", size()}));
+    throw device_error(
+        text_of({"mesh::device: found rank ", rank, ", which belongs to another process, expected ", first_, " to ",
+                 first_ + local_ranks() - 1, ", those of this one; spmd gives each rank its own device"}));
+  }
+
   std::shared_ptr<std::vector<lockstep::device> const> devices_;
+  std::shared_ptr<mesh_processes> processes_;
+  std::size_t first_ = 0, size_ = 0;
   double timeout_ = default_timeout;
 };
 
@@ -84,16 +138,28 @@ inline mesh mesh::cpu(std::size_t devices, std::size_t threads_per_device) {
   return known.emplace_back(std::move(all));
 }
 
+inline mesh mesh::mpi(std::size_t devices_per_process, std::size_t threads_per_device) {
+  if (!made_by())
+    throw device_error(
+        "mesh::mpi: found a program compiled without MPI, expected one with it; with CMake link lockstep::mpi, "
+        "otherwise "
+        "compile with mpicxx -D LOCKSTEP_MPI");
+  if (devices_per_process == 0) throw device_error("mesh::mpi: found 0 devices per process, expected at least one");
+  return made_by()(devices_per_process, threads_per_device);
+}
+
 inline mesh mesh::parse(std::string const& text) {
   std::size_t const colon = text.find(':');
   std::string const kind = text.substr(0, colon);
   std::string const digits = colon == std::string::npos ? "1" : text.substr(colon + 1);
-  bool good = (kind == "cpu" || kind == "gpu") && !digits.empty() && digits.size() <= 4;
+  bool good = (kind == "cpu" || kind == "gpu" || kind == "mpi") && !digits.empty() && digits.size() <= 4;
   for (char c : digits) good = good && c >= '0' && c <= '9';
   std::size_t const count = good ? std::stoul(digits) : 0;
   if (count == 0)
-    throw device_error(text_of({"mesh::parse: found \"", text, "\", expected cpu, cpu:DEVICES or gpu:DEVICES"}));
+    throw device_error(text_of(
+        {"mesh::parse: found \"", text, "\", expected cpu, cpu:DEVICES, gpu:DEVICES, mpi or mpi:DEVICES_PER_PROCESS"}));
   if (kind == "cpu") return cpu(count);
+  if (kind == "mpi") return mpi(count);
   std::vector<lockstep::device> all;
   for (std::size_t i = 0; i < count; ++i) all.push_back(lockstep::device::gpu(static_cast<int>(i)));
   return mesh(std::move(all));

@@ -12,10 +12,43 @@
 
 namespace lockstep {
 
-/// Calls f(context, communicator) on every rank: rank 0 in this thread, every other in a thread of its own. A template,
-/// so that only those who call it pay for compiling the engine.
+/// Calls body(i) for every i < count at the same time, 0 in this thread, every other in a thread of its own;
+/// failed(i, why) when that throws, and then done(i). Returns what each has thrown.
+template <class Body, class Failed, class Done>
+std::vector<std::exception_ptr> on_threads(std::size_t count, Body const& body, Failed const& failed,
+                                           Done const& done) {
+  std::vector<std::exception_ptr> thrown(count);
+  auto const attempt = [&](std::size_t i, auto const& what) {
+    try {
+      what();
+    } catch (std::exception const& e) {
+      thrown[i] = std::current_exception();
+      failed(i, text_of({" failed: ", e.what()}));
+    } catch (...) {
+      thrown[i] = std::current_exception();
+      failed(i, std::string(" failed with an exception that is not a std::exception"));
+    }
+  };
+  auto const run = [&](std::size_t i) noexcept {
+    attempt(i, [&] { body(i); });
+    done(i);
+  };
+  std::vector<std::thread> threads;
+  attempt(0, [&] {  // which fails when there is no thread for one of them
+    threads.reserve(count);
+    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(run, i);
+    body(0);
+  });
+  done(0);
+  for (std::thread& thread : threads) thread.join();
+  return thrown;
+}
+
+/// Calls f(context, communicator) on every rank of this process. A template, so that only those who call it pay for
+/// compiling the engine.
 template <class Compilation = compilation>
 void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
+  if (devices.processes()) return devices.processes()->run(devices, f, context);
   if (!devices.is_cpu())
     throw device_error(text_of({"spmd: found a mesh of ", devices.device(0).name(),
                                 " and others, expected CPU devices: GPUs need an engine that reaches them"}));
@@ -24,32 +57,16 @@ void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm)
   std::vector<std::size_t> everyone(ranks);
   for (std::size_t rank = 0; rank < ranks; ++rank) everyone[rank] = rank;
   auto const group = std::make_shared<local_group<Compilation>>(world, everyone);
-  std::vector<std::exception_ptr> thrown(ranks);
-
-  auto const failed = [&](std::size_t rank, char const* why, char const* what = "") {
-    thrown[rank] = std::current_exception();
-    world->fail(rank, text_of({"rank ", rank, " failed", why, what}));
-  };
-  auto const run = [&](std::size_t rank) noexcept {
-    try {
-      communicator comm(local_engine<Compilation>(group, rank, devices.device(rank)), devices.device(rank));
-      f(context, comm);
-    } catch (std::exception const& e) {
-      failed(rank, ": ", e.what());
-    } catch (...) {
-      failed(rank, " with an exception that is not a std::exception");
-    }
-    world->leave(rank);
-  };
-  std::vector<std::thread> threads;
-  try {
-    threads.reserve(ranks);
-    for (std::size_t rank = 1; rank < ranks; ++rank) threads.emplace_back(run, rank);
-    run(0);
-  } catch (std::exception const& e) {  // no thread for a rank
-    failed(0, ": ", e.what());
-  }
-  for (std::thread& thread : threads) thread.join();
+  auto const thrown = on_threads(
+      ranks,
+      [&](std::size_t rank) {
+        communicator comm(local_engine<Compilation>(group, rank, devices.device(rank)), devices.device(rank));
+        f(context, comm);
+      },
+      [&](std::size_t rank, std::string const& why) {
+        world->fail(rank, text_of({"rank ", rank, why}));
+      },
+      [&](std::size_t rank) { world->leave(rank); });
   std::size_t const first = world->failed() ? world->first_failure().rank : 0;
   if (thrown[first]) std::rethrow_exception(thrown[first]);
   for (std::exception_ptr const& each : thrown)
@@ -58,9 +75,10 @@ void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm)
 
 inline namespace LOCKSTEP_COMPILER {
 
-/// Runs f(communicator&) once per device of the mesh, at the same time: rank 0 on the calling thread, the others on
-/// threads of their own. Returns when all have returned. When a rank throws, the others get communication_error from
-/// their pending or next collective, and what the first rank threw is rethrown here.
+/// Runs f(communicator&) once per device of the mesh, at the same time: the first rank of a process on the calling
+/// thread, its others on threads of their own. Every process of the mesh must call it. Returns when all ranks have
+/// returned. When a rank throws, the others get communication_error from their pending or next collective, and what the
+/// first rank threw is rethrown here, in its own process; other processes throw communication_error.
 template <class F>
 void spmd(mesh const& devices, F&& f) {
   using function = std::remove_reference_t<F>;
