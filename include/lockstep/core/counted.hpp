@@ -7,7 +7,24 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define LOCKSTEP_KNOWS_LONE_THREAD 1
+#endif
+#endif
+
 namespace lockstep {
+
+/// Whether no other thread of this process can be running: then counting needs no locked instructions, each of which
+/// takes as long as adding up a hundred floats. False where the C library does not tell.
+inline bool is_lone_thread() noexcept {
+#ifdef LOCKSTEP_KNOWS_LONE_THREAD
+  return __libc_single_threaded;
+#else
+  return false;
+#endif
+}
 
 /// What counted pointers point to: deleted when the last of them is gone, in whatever thread that happens.
 class counted {
@@ -16,15 +33,27 @@ class counted {
   counted(counted const&) = delete;
   counted& operator=(counted const&) = delete;
 
-  void acquire() const noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+  void acquire() const noexcept {
+    if (is_lone_thread())
+      owners_.store(owners_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    else
+      owners_.fetch_add(1, std::memory_order_relaxed);
+  }
   [[gnu::noinline]] void release() const noexcept {
-    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (less_one() == 0) delete this;
   }
 
  protected:
   virtual ~counted() = default;
 
  private:
+  std::size_t less_one() const noexcept {
+    if (!is_lone_thread()) return owners_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    std::size_t const left = owners_.load(std::memory_order_relaxed) - 1;
+    owners_.store(left, std::memory_order_relaxed);
+    return left;
+  }
+
   mutable std::atomic<std::size_t> owners_{0};
 };
 

@@ -40,9 +40,11 @@ class writer {
 
  private:
   void write_past_caches(index first, index last) const {
-    local_values<T, buffer_length> buffer;
-    for (index at = first; at < last; at += buffer_length) {
-      index const end = std::min(last, at + buffer_length);
+    // In one row, short parts: while one is written, the processor already reads the next.
+    constexpr index length = R == 1 && !is_staged<Evaluator> && sizeof(T) <= 8 ? stream_length : buffer_length;
+    local_values<T, length> buffer;
+    for (index at = first; at < last; at += length) {
+      index const end = std::min(last, at + length);
       reader_.read(at, end, buffer.data());
       stream_copy(target_.data + at, buffer.data(), static_cast<std::size_t>(end - at) * sizeof(T));
     }

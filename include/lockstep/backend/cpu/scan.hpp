@@ -37,7 +37,8 @@ void apply_prefix(T const* local, index count, Op const& op, T const* prefix, T*
 template <class T, class Op, class Evaluator, bool Backward = false>
 class scanner {
  public:
-  scanner(scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target, bool past_caches)
+  scanner(scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target, bool past_caches,
+          bool alone)
       : rule_(rule),
         reader_(evaluator, target.extents),
         target_(target.data),
@@ -45,6 +46,7 @@ class scanner {
         blocks_((total_ + scan_block - 1) / scan_block),
         past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes &&
                      is_aligned(target.data + (Backward ? total_ : 0))),
+        alone_(alone),
         chain_(blocks_) {
     chain_.publish(0, rule.initial);
   }
@@ -54,7 +56,7 @@ class scanner {
     std::unique_ptr<T[]> space;
     try {
       if constexpr (scans_in_registers<T, Op>)
-        scan_in_registers(space);
+        alone_&& operand_memory() != target_ ? scan_alone(space) : scan_in_registers(space);
       else
         for (index block = chain_.claim(); block < blocks_ && combine(block, space);) block = chain_.claim();
     } catch (...) {
@@ -122,6 +124,24 @@ class scanner {
                             : registers::template scan<false>(values, out, all.size(), before, past_caches_, next);
     }
   }
+  // Nobody waits for a block's total, so it is made while the block is scanned, and memory is read once.
+  void scan_alone(std::unique_ptr<T[]>& space) {
+    using number = scan_number<T, Op>;
+    using registers = block_scan<number, Op, Backward>;
+    using operation = scan_operation<Op, T>;
+    T const* const memory = operand_memory();
+    auto before = rule_.has_initial ? static_cast<number>(rule_.initial) : operation::identity;
+    for (index block = 0; block < blocks_; ++block) {
+      range const all = elements(block);
+      auto const* values = reinterpret_cast<number const*>(memory ? memory + all.first : evaluate(all, space));
+      auto* const out = reinterpret_cast<number*>(target_ + all.first);
+      number const* const summed = block + 1 < blocks_ ? values : nullptr;  // nobody asks for the last sum
+      number const sum = rule_.inclusive
+                             ? registers::template scan<true>(values, out, all.size(), before, past_caches_, summed)
+                             : registers::template scan<false>(values, out, all.size(), before, past_caches_, summed);
+      before = operation::combine(before, sum);
+    }
+  }
   T const* evaluate(range all, std::unique_ptr<T[]>& space) const {
     T* const values = make(space);
     for (index at = all.first; at < all.last; at += buffer_length)
@@ -172,7 +192,7 @@ class scanner {
   reader<Evaluator, 1> reader_;
   T* target_;
   index total_, blocks_;
-  bool past_caches_;
+  bool past_caches_, alone_;
   prefix_chain<T> chain_;
 };
 
@@ -180,7 +200,7 @@ class scanner {
 template <class T, class Op, class Evaluator>
 void scan(device const& where, scan_rule<T, Op> const& rule, Evaluator const& evaluator, view<T, 1> const& target,
           bool past_caches) {
-  scanner<T, Op, Evaluator> running(rule, evaluator, target, past_caches);
+  scanner<T, Op, Evaluator> running(rule, evaluator, target, past_caches, where.threads() == 1);
   run_sharing(where, target.extents[0], [&] { running.work(); });
 }
 

@@ -93,7 +93,7 @@ void scan_backward(device const& where, scan_rule<T, Op> const& rule, Evaluator 
   scan_rule<T, exchanged_op> const turned{op, rule.inclusive, rule.has_initial, rule.initial};
   auto const run = [&](auto&& running) { run_sharing(where, target.extents[0], [&] { running.work(); }); };
   if constexpr (scans_in_registers<T, exchanged_op>)
-    run(scanner<T, exchanged_op, Evaluator, true>(turned, evaluator, target, past_caches));
+    run(scanner<T, exchanged_op, Evaluator, true>(turned, evaluator, target, past_caches, where.threads() == 1));
   else
     run(backward_scanner<T, exchanged_op, Evaluator>(turned, evaluator, target));
 }

@@ -10,8 +10,20 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// How far before they are needed values are fetched from memory.
-inline constexpr std::size_t fetch_ahead_bytes = 4096;
+/// How far before they are needed values are fetched from memory into the L2 cache, and from there into the L1 cache.
+inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
+
+/// Starts to bring `Bytes` bytes that will be read soon into the cache of a level. They may lie outside of an array:
+/// nothing is read.
+template <bool Backward, int Level, std::size_t Bytes>
+[[gnu::always_inline]] inline void fetch_ahead_of(void const* begin) {
+  constexpr std::size_t distance = Level == 1 ? fetch_near_bytes : fetch_ahead_bytes;
+  auto const here = reinterpret_cast<std::uintptr_t>(begin);
+  auto const address = Backward ? here - distance : here + distance;
+  LOCKSTEP_UNROLL
+  for (std::size_t byte = 0; byte < Bytes; byte += 64)
+    __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 4 - Level);
+}
 
 template <class T, class Op, bool Backward = false, class Lanes = std::make_index_sequence<vector_bytes / sizeof(T)>>
 struct register_scan;
@@ -191,14 +203,6 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
     }
   };
 
-  /// Starts to bring the group that will be read soon into the L2 cache. It may lie outside: nothing is read.
-  [[gnu::always_inline]] static void fetch_ahead_of(T const* group_begin) {
-    auto const here = reinterpret_cast<std::uintptr_t>(group_begin);
-    auto const address = Backward ? here - fetch_ahead_bytes : here + fetch_ahead_bytes;
-    for (std::size_t byte = 0; byte < group * sizeof(T); byte += 64)
-      __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 2);
-  }
-
   /// Totals of groups are kept in one vector: what a group adds to it, and the combination of its lanes.
   [[gnu::always_inline]] static vector combine_vectors(T const* in) {
     vector v = combine(load(in, 0), load(in, 1));
@@ -226,7 +230,8 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
       scanned current(place(in, count, i, group));
       for (; i + 2 * group <= count; i += group) {
         if constexpr (Next) {
-          fetch_ahead_of(place(next, count, i, group));
+          fetch_ahead_of<Backward, 2, group * sizeof(T)>(place(next, count, i, group));
+          fetch_ahead_of<Backward, 1, group * sizeof(T)>(place(in, count, i, group));
           next_totals = combine(next_totals, combine_vectors(place(next, count, i, group)));
         }
         scanned const following(place(in, count, i + group, group));

@@ -194,14 +194,6 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
     return combine<true>(combine<true>(prefixes, before), own<Inclusive>(v));
   }
 
-  /// Starts to bring the group that will be read soon into the L2 cache. It may lie outside: nothing is read.
-  [[gnu::always_inline]] static void fetch_ahead_of(T const* group_begin) {
-    auto const here = reinterpret_cast<std::uintptr_t>(group_begin);
-    auto const address = Backward ? here - fetch_ahead_bytes : here + fetch_ahead_bytes;
-    LOCKSTEP_UNROLL
-    for (int k = 0; k < 4; ++k) __builtin_prefetch(reinterpret_cast<void const*>(address + 64u * unsigned(k)), 0, 2);
-  }
-
   template <bool Inclusive, bool PastCaches, bool Next>
   static T run(T const* in, T* out, index count, T prefix, T const* next) {
     sum_of_vectors next_total;
@@ -210,7 +202,8 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
     index i = 0;
     for (; i + group <= count; i += group) {
       if constexpr (Next) {
-        fetch_ahead_of(place(next, count, i, group));
+        fetch_ahead_of<Backward, 2, group * sizeof(T)>(place(next, count, i, group));
+        fetch_ahead_of<Backward, 1, group * sizeof(T)>(place(in, count, i, group));
         next_total.add(place(next, count, i, group));
       }
       T const* const here = place(in, count, i, group);

@@ -31,12 +31,18 @@ inline constexpr std::size_t wide_vector_bytes = vector_bytes;
 /// Writes one vector to an address aligned to its size.
 template <class Vector>
 [[gnu::always_inline]] inline void stream_store(void* to, Vector const& v) {
-  static_assert(sizeof(Vector) == vector_bytes);
+  static_assert(sizeof(Vector) == vector_bytes || sizeof(Vector) == wide_vector_bytes);
 #if defined(__clang__)
   __builtin_nontemporal_store(v, static_cast<Vector*>(to));
 #elif defined(__AVX2__) && !defined(__CUDACC__)
-  typedef float floats __attribute__((vector_size(vector_bytes)));
-  __builtin_ia32_movntps256(static_cast<float*>(to), reinterpret_cast<floats>(v));
+  typedef float floats __attribute__((vector_size(32)));
+#if defined(__AVX512F__)
+  typedef float wide_floats __attribute__((vector_size(64)));
+  if constexpr (sizeof(Vector) == 64)
+    __builtin_ia32_movntps512(static_cast<float*>(to), reinterpret_cast<wide_floats>(v));
+  else
+#endif
+    __builtin_ia32_movntps256(static_cast<float*>(to), reinterpret_cast<floats>(v));
 #else
   __m128i bytes;
   __builtin_memcpy(&bytes, &v, sizeof(v));
@@ -46,14 +52,14 @@ template <class Vector>
 
 /// Copies without leaving the destination in the caches.
 inline void stream_copy(void* to, void const* from, std::size_t bytes) {
-  typedef long long words __attribute__((vector_size(vector_bytes)));
+  typedef long long words __attribute__((vector_size(wide_vector_bytes)));
   auto* target = static_cast<char*>(to);
   auto const* source = static_cast<char const*>(from);
   std::size_t const head = std::min<std::size_t>(bytes, -reinterpret_cast<std::uintptr_t>(target) & 63);
   std::memcpy(target, source, head);
   std::size_t done = head;
   for (; done + 64 <= bytes; done += 64)
-    for (std::size_t k = done; k < done + 64; k += vector_bytes) {
+    for (std::size_t k = done; k < done + 64; k += wide_vector_bytes) {
       words v;
       __builtin_memcpy(&v, source + k, sizeof(v));
       stream_store(target + k, v);

@@ -25,6 +25,7 @@ inline constexpr std::size_t stream_from_bytes = std::size_t{24} << 20;
 
 /// Elements evaluated at a time into a buffer in the L1 cache before they are written past the caches.
 inline constexpr index buffer_length = 1024;
+inline constexpr index stream_length = 256;
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER
