@@ -19,7 +19,7 @@ set(LOCKSTEP_CUDA_RUNNER "${runner}" CACHE STRING "Command prefix for the tests 
 
 # Gives a target what programs need that nvcc compiles, and the project's warnings.
 function(lockstep_cuda_target target)
-  target_link_libraries(${target} PRIVATE lockstep::cuda)
+  target_link_libraries(${target} PRIVATE lockstep::cuda $<TARGET_NAME_IF_EXISTS:lockstep::nccl>)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>")
   if(LOCKSTEP_WERROR)
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>")
@@ -36,6 +36,9 @@ foreach(file IN LISTS shared_files)
     list(APPEND files "${file}")
   endif()
 endforeach()
+if(NOT TARGET lockstep::nccl)
+  list(FILTER files EXCLUDE REGEX "/nccl_test\\.cu$")
+endif()
 if(NOT LOCKSTEP_LONG_TESTS)
   list(FILTER files EXCLUDE REGEX "_long_test\\.")
 endif()

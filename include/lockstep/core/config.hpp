@@ -14,6 +14,19 @@
 #define LOCKSTEP_INLINE [[gnu::always_inline]] inline
 #endif
 
+// Whether ranks can be GPUs: where nvcc finds NCCL. Programs that run ranks then link it (lockstep::nccl); those that
+// do without GPU ranks can define it as 0.
+#if !defined(LOCKSTEP_NCCL)
+#if LOCKSTEP_CUDA && defined(__has_include)
+#if __has_include(<nccl.h>)
+#define LOCKSTEP_NCCL 1
+#endif
+#endif
+#if !defined(LOCKSTEP_NCCL)
+#define LOCKSTEP_NCCL 0
+#endif
+#endif
+
 // Templates that evaluate expressions are compiled differently by nvcc, by the host compiler, and for each instruction
 // set. They live in an inline namespace named after the compilation, so that the linker never mixes two of them.
 #if defined(__CUDACC__)

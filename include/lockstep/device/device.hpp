@@ -90,6 +90,13 @@ inline gpu_stream_factory& registered_gpu_stream_factory() {
   return factory;
 }
 
+/// How many GPUs the machine has.
+using gpu_counter = int (*)();
+inline gpu_counter& registered_gpu_counter() {
+  static gpu_counter counter = nullptr;
+  return counter;
+}
+
 /// Handle to a device. Copies refer to the same device; equal handles share memory and order of work.
 class device {
  public:
@@ -116,6 +123,9 @@ class device {
     if (!registered_gpu_stream_factory()) throw_without_cuda(number);
     return device(registered_gpu_stream_factory()(number, stream));
   }
+
+  /// How many GPUs the machine has: 0 as well when the program holds no CUDA code.
+  static int gpu_count() { return registered_gpu_counter() ? registered_gpu_counter()() : 0; }
 
   /// "cpu", "cpu:4" (threads), "gpu", "gpu:1" (number). Throws device_error for anything else.
   static device parse(std::string const& text);

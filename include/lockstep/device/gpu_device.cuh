@@ -224,6 +224,14 @@ class gpu_state final : public device_state {
   std::map<void*, std::shared_ptr<graph_memory>> of_graphs_;
 };
 
+/// How many GPUs there are; 0 also where there is no driver for them.
+inline int count_gpus() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+  static_cast<void>(cudaGetLastError());
+  return 0;
+}
+
 /// Throws device_error when there is no such GPU.
 inline void require_gpu(int number) {
   int count = 0;
@@ -284,8 +292,8 @@ inline cudaStream_t stream_of(device const& where) {
   return static_cast<gpu_state&>(where.state()).stream();
 }
 
-inline bool const gpus_registered =
-    (registered_gpu_factory() = gpu_of, registered_gpu_stream_factory() = gpu_on_stream, true);
+inline bool const gpus_registered = (registered_gpu_factory() = gpu_of, registered_gpu_stream_factory() = gpu_on_stream,
+                                     registered_gpu_counter() = count_gpus, true);
 
 }  // namespace cuda
 }  // namespace LOCKSTEP_COMPILER

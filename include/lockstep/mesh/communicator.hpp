@@ -182,7 +182,7 @@ class communicator {
 
   template <class T, std::size_t Rank>
   void check_device(array<T, Rank> const& values) const {
-    if (values.device().is_cpu() != device().is_cpu())
+    if (values.device().is_cpu() != device().is_cpu() || (device().is_gpu() && values.device() != device()))
       throw device_error(
           text_of({"communicator: found an array on ", values.device().name(), ", expected one on this rank's ",
                    device().name(), "; move it with .to(comm.device())"}));

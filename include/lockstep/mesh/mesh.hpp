@@ -52,6 +52,10 @@ class mesh {
   /// part of all, at least one. The same numbers give the same devices. Throws device_error for no devices.
   static mesh cpu(std::size_t devices, std::size_t threads_per_device = 0);
 
+  /// GPUs 0 to `devices` - 1 of this process; 0 meaning all of the machine's. Throws device_error when there are not as
+  /// many, or none, and when the program holds no CUDA code.
+  static mesh gpus(std::size_t devices = 0);
+
   /// `devices_per_process` CPU devices of each process that the MPI launcher has started, process by process. All
   /// processes must call it, with the same numbers; the same numbers give the same mesh. `threads_per_device` 0 means
   /// an equal part of the threads that this process may use. Initializes MPI when nobody has, and finalizes it then at
@@ -148,6 +152,14 @@ inline mesh mesh::mpi(std::size_t devices_per_process, std::size_t threads_per_d
   return made_by()(devices_per_process, threads_per_device);
 }
 
+inline mesh mesh::gpus(std::size_t devices) {
+  std::size_t const count =
+      std::max<std::size_t>(1, devices ? devices : static_cast<std::size_t>(lockstep::device::gpu_count()));
+  std::vector<lockstep::device> all;
+  for (std::size_t i = 0; i < count; ++i) all.push_back(lockstep::device::gpu(static_cast<int>(i)));
+  return mesh(std::move(all));
+}
+
 inline mesh mesh::parse(std::string const& text) {
   std::size_t const colon = text.find(':');
   std::string const kind = text.substr(0, colon);
@@ -160,9 +172,7 @@ inline mesh mesh::parse(std::string const& text) {
         {"mesh::parse: found \"", text, "\", expected cpu, cpu:DEVICES, gpu:DEVICES, mpi or mpi:DEVICES_PER_PROCESS"}));
   if (kind == "cpu") return cpu(count);
   if (kind == "mpi") return mpi(count);
-  std::vector<lockstep::device> all;
-  for (std::size_t i = 0; i < count; ++i) all.push_back(lockstep::device::gpu(static_cast<int>(i)));
-  return mesh(std::move(all));
+  return gpus(count);
 }
 
 }  // namespace lockstep

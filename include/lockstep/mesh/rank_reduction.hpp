@@ -12,12 +12,32 @@
 
 #include "../core/config.hpp"
 
+struct CUstream_st;  // what CUDA's cudaStream_t points to
+
 namespace lockstep {
 
 /// What collectives know about the elements they move.
 struct element_kind {
   std::size_t bytes;
   char const* name;  ///< as in C++, such as "float"; for messages, and to notice ranks that disagree
+};
+
+/// What GPUs know of an operator over one element type; made by files that nvcc compiles.
+struct gpu_reduction {
+  enum class number : unsigned char { other, int8, uint8, int32, uint32, int64, uint64, float32, float64 };
+  enum class function : unsigned char { other, sum, product };
+
+  number type;       ///< for libraries that have reductions of their own
+  function combine;  ///< the same
+  /// Queues to[i] = the tree over the ranks' elements: this rank's are own[i], rank r's are parts[r * count + i].
+  void (*tree)(void const* op, void const* parts, void const* own, std::size_t rank, std::size_t ranks, void* to,
+               std::size_t count, CUstream_st* stream);
+
+  /// Whether any order of combination gives the bits of the tree.
+  bool order_free(std::size_t ranks) const {
+    bool const rounds = type == number::float32 || type == number::float64;
+    return type != number::other && combine != function::other && (!rounds || ranks <= 2);
+  }
 };
 
 /// An operator over one element type. Collectives combine the values of one element in one fixed binary tree over the
@@ -33,6 +53,7 @@ struct rank_reduction {
   void (*tree)(void const* op, void const* const* from, std::size_t ranks, void* const* to, std::size_t outputs,
                std::size_t count);
   alignas(16) unsigned char op[operator_bytes];  ///< the operator itself
+  gpu_reduction const* on_gpu = nullptr;         ///< nullptr when GPUs cannot call the operator
 
   void operator()(void const* const* from, std::size_t ranks, void* const* to, std::size_t outputs,
                   std::size_t count) const {
@@ -150,6 +171,16 @@ void reduce_tree(void const* erased, void const* const* from, std::size_t ranks,
   }
 }
 
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
+
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/rank_reduction.cuh"
+#endif
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
 /// The erased form of an operator over T.
 template <class T, class Op>
 rank_reduction make_reduction(Op const& op) {
@@ -158,6 +189,9 @@ rank_reduction make_reduction(Op const& op) {
                 "copies of it");
   rank_reduction erased{element_of<T>, operator_name<Op>(), reduce_tree<T, Op>, {}};
   std::memcpy(erased.op, &op, sizeof(Op));
+#if LOCKSTEP_CUDA
+  erased.on_gpu = cuda::reduction_on_gpu<T, Op>();
+#endif
   return erased;
 }
 

@@ -9,8 +9,20 @@
 #include "communicator.hpp"
 #include "local_engine.hpp"
 #include "mesh.hpp"
+#if LOCKSTEP_NCCL
+#include "nccl_ranks.cuh"
+#endif
 
 namespace lockstep {
+
+/// What ranks on CPU devices share besides their group: nothing.
+struct cpu_rank_links {
+  template <class Engine>
+  communicator connect(Engine engine, device const& where, std::size_t) {
+    return communicator(std::move(engine), where);
+  }
+  void fail() {}
+};
 
 /// Calls body(i) for every i < count at the same time, 0 in this thread, every other in a thread of its own;
 /// failed(i, why) when that throws, and then done(i). Returns what each has thrown.
@@ -44,14 +56,10 @@ std::vector<std::exception_ptr> on_threads(std::size_t count, Body const& body, 
   return thrown;
 }
 
-/// Calls f(context, communicator) on every rank of this process. A template, so that only those who call it pay for
-/// compiling the engine.
-template <class Compilation = compilation>
-void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
-  if (devices.processes()) return devices.processes()->run(devices, f, context);
-  if (!devices.is_cpu())
-    throw device_error(text_of({"spmd: found a mesh of ", devices.device(0).name(),
-                                " and others, expected CPU devices: GPUs need an engine that reaches them"}));
+/// Calls f(context, communicator) on every rank of a mesh of this process alone. A template, so that only those who
+/// call it pay for compiling the engine.
+template <class Compilation, class Links>
+void run_local_ranks(mesh const& devices, Links& links, void (*f)(void* context, communicator& comm), void* context) {
   std::size_t const ranks = devices.size();
   auto const world = std::make_shared<local_world<Compilation>>(ranks, devices.timeout());
   std::vector<std::size_t> everyone(ranks);
@@ -60,17 +68,39 @@ void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm)
   auto const thrown = on_threads(
       ranks,
       [&](std::size_t rank) {
-        communicator comm(local_engine<Compilation>(group, rank, devices.device(rank)), devices.device(rank));
+        device const& where = devices.device(rank);
+        communicator comm = links.connect(local_engine<Compilation>(group, rank, where), where, rank);
         f(context, comm);
       },
       [&](std::size_t rank, std::string const& why) {
         world->fail(rank, text_of({"rank ", rank, why}));
+        links.fail();
       },
       [&](std::size_t rank) { world->leave(rank); });
   std::size_t const first = world->failed() ? world->first_failure().rank : 0;
   if (thrown[first]) std::rethrow_exception(thrown[first]);
   for (std::exception_ptr const& each : thrown)
     if (each) std::rethrow_exception(each);
+}
+
+/// Calls f(context, communicator) on every rank of this process.
+template <class Compilation = compilation>
+void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
+  if (devices.processes()) return devices.processes()->run(devices, f, context);
+  if (devices.is_cpu()) {
+    cpu_rank_links links;
+    return run_local_ranks<Compilation>(devices, links, f, context);
+  }
+#if LOCKSTEP_NCCL
+  cuda::device_scope const scope(devices.device(0).number());  // rank 0 runs in this thread
+  cuda::gpu_rank_links links(devices);
+  run_local_ranks<Compilation>(devices, links, f, context);
+#else
+  throw device_error(
+      text_of({"spmd: found a mesh of ", devices.device(0).name(),
+               " in a file that cannot run ranks on GPUs; compile it with nvcc, where NCCL is installed, "
+               "and link lockstep::nccl"}));
+#endif
 }
 
 inline namespace LOCKSTEP_COMPILER {
