@@ -1,6 +1,7 @@
-// Covers: collectives: all_reduce broadcast all_gather reduce_scatter send receive; types: integers float double
-// Covers: collectives: barrier; types: none
-// Collectives among threads: every result, bit for bit, for up to nine ranks, five types and several operators.
+// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather gather scatter all_to_all; types: integers
+// float double Covers: collectives: all_gather_v gather_v scatter_v all_to_all_v send receive split; types: integers
+// float double Covers: collectives: barrier; types: none Collectives among threads: every result, bit for bit, for up
+// to nine ranks, five types and several operators.
 #include <doctest/doctest.h>
 
 #include <lockstep/mesh/spmd.hpp>
@@ -99,6 +100,39 @@ TEST_CASE("single values, spans and arrays of any rank") {
   CHECK(good == std::vector<int>(ranks, 1));
 }
 
+TEST_CASE("what moves between ranks, in small") {
+  std::vector<int> good(3, 0);
+  ls::spmd(ls::mesh::cpu(3), [&](ls::communicator& comm) {
+    int const me = static_cast<int>(comm.rank());
+    std::vector<int> const six{0, 1, 2, 3, 4, 5}, nothing;
+    std::vector<int> pair(2);
+    comm.scatter(std::span<int const>(me == 1 ? six : nothing), std::span(pair), 1);
+    bool ok = pair == std::vector{2 * me, 2 * me + 1};
+    ok = ok && comm.gather(ls::array<int>(comm.device(), pair), 2).to_host() == (me == 2 ? six : nothing);
+
+    std::vector<std::size_t> const counts{1, 0, 3};
+    std::vector<int> const four{7, 8, 9, 10};
+    std::vector<int> part(counts[comm.rank()]), all(me == 0 ? 4 : 0);
+    comm.scatter_v(std::span<int const>(me == 0 ? four : nothing), counts, std::span(part), 0);
+    ok = ok && part.size() == counts[comm.rank()] && (me != 2 || part == std::vector{8, 9, 10});
+    ok = ok && comm.all_gather_v(ls::array<int>(comm.device(), part)).to_host() == four;
+    comm.gather_v(std::span<int const>(part), std::span(all), counts, 0);
+    ok = ok && all == (me == 0 ? four : nothing);
+
+    std::vector<int> const mine{10 * me, 10 * me + 1, 10 * me + 2};
+    ok = ok && comm.all_to_all(ls::array<int>(comm.device(), mine)).to_host() == std::vector{me, 10 + me, 20 + me};
+    std::vector<std::size_t> const to_counts{0, comm.rank(), 3 - comm.rank()};  // 0 0 3, 0 1 2, 0 2 1
+    auto const [received, from_counts] = comm.all_to_all_v(std::span<int const>(mine), to_counts);
+    std::vector<std::vector<int>> const want{{}, {10, 20, 21}, {0, 1, 2, 11, 12, 22}};
+    ok = ok && received == want[comm.rank()] && from_counts.size() == 3;
+
+    int sum = me + 1;
+    comm.reduce(sum, ls::plus{}, 1);
+    good[comm.rank()] = ok && sum == (me == 1 ? 6 : me + 1);
+  });
+  CHECK(good == std::vector<int>(3, 1));
+}
+
 TEST_CASE("shapes that cannot be shared out are refused on every rank, before anybody waits") {
   std::vector<std::string> messages(3);
   ls::spmd(ls::mesh::cpu(3), [&](ls::communicator& comm) {
@@ -116,6 +150,26 @@ TEST_CASE("shapes that cannot be shared out are refused on every rank, before an
     CHECK(message.find("found 7 elements") != std::string::npos);
     CHECK(message.find("multiple of the 3 ranks") != std::string::npos);
   }
+}
+
+TEST_CASE("counts and room that do not fit are refused before anybody waits") {
+  ls::spmd(ls::mesh::cpu(2), [](ls::communicator& comm) {
+    std::vector<int> one(1), two(2), three(3);
+    std::span<int const> const values(one);
+    std::vector<std::size_t> const counts{1, 1}, wrong{2, 2}, few{1};
+    CHECK_THROWS_WITH_AS(comm.all_gather_v(values, std::span(three), counts),
+                         "all_gather_v: found room for 3 elements, expected 2: the sum of all ranks' counts",
+                         ls::shape_error);
+    CHECK_THROWS_WITH_AS(comm.all_gather_v(values, std::span(two), few),
+                         "all_gather_v: found 1 counts, expected 2, one for each rank", ls::shape_error);
+    CHECK_THROWS_AS(comm.all_gather_v(std::span<int const>(two), std::span(two), counts), ls::shape_error);
+    CHECK_THROWS_AS(comm.all_to_all(std::span<int const>(three), std::span(three)), ls::shape_error);
+    CHECK_THROWS_AS(comm.all_to_all_v(std::span<int const>(two), wrong, std::span(two), counts), ls::shape_error);
+    CHECK_THROWS_AS(comm.reduce_scatter(std::span<int const>(three), std::span(one), ls::plus{}), ls::shape_error);
+    CHECK_THROWS_AS(comm.all_reduce(values, std::span(two), ls::plus{}), ls::shape_error);
+    CHECK_THROWS_AS(comm.gather(values, std::span(two), 2), ls::communication_error);
+    comm.barrier();
+  });
 }
 
 TEST_CASE("arguments that no communicator can serve") {
@@ -188,16 +242,21 @@ TEST_CASE("shared memory needs no messages and the fewest possible bytes") {
       ls::array<double> const whole(comm.device(), std::vector<double>(ranks * 10, 1.0));
       static_cast<void>(comm.reduce_scatter(whole, ls::plus{}));
       comm.barrier();
+      comm.reduce(values, ls::plus{}, 0);
+      static_cast<void>(comm.gather(values, 0));
+      static_cast<void>(comm.all_to_all(whole));
       found[comm.rank()] = comm.statistics();
     });
     std::uint64_t bytes = 0;
     for (auto const& each : found) {
-      CHECK(each.collectives == 5);
+      CHECK(each.collectives == 8);
       CHECK(each.messages == 0);
       CHECK(each.seconds > 0);
       bytes += each.bytes;
     }
     std::size_t const others = ranks - 1;
-    CHECK(bytes == 2 * others * count * 4 + ranks * others * count * 4 + others * count * 4 + ranks * others * 10 * 8);
+    std::size_t const reduced = others * count * 4 + (count - ls::composed::part_of(count, 0, ranks).size()) * 4;
+    CHECK(bytes == 2 * others * count * 4 + ranks * others * count * 4 + others * count * 4 + ranks * others * 10 * 8 +
+                       reduced + others * count * 4 + ranks * others * 10 * 8);
   }
 }

@@ -1,6 +1,6 @@
-// Covers: collectives: all_reduce broadcast all_gather reduce_scatter; types: integers float double
-// Collectives composed from messages: on an engine that offers the required core and nothing else, and whose sends wait
-// for their receives, so that any circle of waiting ranks shows.
+// Covers: collectives: all_reduce reduce broadcast all_gather reduce_scatter gather scatter all_to_all; types: integers
+// float double Collectives composed from messages: on an engine that offers the required core and nothing else, and
+// whose sends wait for their receives, so that any circle of waiting ranks shows.
 #include <doctest/doctest.h>
 
 #include <condition_variable>
@@ -177,6 +177,40 @@ TEST_CASE("composed collectives send exactly the messages and bytes that their d
                            comm.all_gather(std::span<float const>(values), std::span(all));
                          }),
                     any ? ranks * others : 0, ranks * others * bytes);
+      check_traffic(
+          sent(ranks,
+               [&](ls::communicator& comm) {
+                 std::vector<float> values(count);
+                 comm.reduce(std::span(values), ls::plus{}, others);
+               }),
+          any ? (parts ? others * (ranks + 1) : others) : 0,
+          parts ? others * bytes + (bytes - 4 * ls::composed::part_of(count, others, ranks).size()) : others * bytes);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(count), all(count * ranks);
+                           comm.gather(std::span<float const>(values), std::span(all), 1);
+                         }),
+                    any ? others : 0, others * bytes);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(count), all(count * ranks);
+                           comm.scatter(std::span<float const>(all), std::span(values), others);
+                         }),
+                    any ? others : 0, others * bytes);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(count * ranks), received(count * ranks);
+                           comm.all_to_all(std::span<float const>(values), std::span(received));
+                         }),
+                    any ? ranks * others : 0, ranks * others * bytes);
+      std::vector<std::size_t> rising;  // rank r has r times the elements
+      for (std::size_t r = 0; r < ranks; ++r) rising.push_back(r * count);
+      check_traffic(sent(ranks,
+                         [&](ls::communicator& comm) {
+                           std::vector<float> values(rising[comm.rank()]), all(count * ranks * others / 2);
+                           comm.all_gather_v(std::span<float const>(values), std::span(all), rising);
+                         }),
+                    any ? others * others : 0, others * bytes * ranks * others / 2);
       check_traffic(sent(ranks,
                          [&](ls::communicator& comm) {
                            ls::array<float> const whole(comm.device(), std::vector<float>(count * ranks));

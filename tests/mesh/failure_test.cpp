@@ -253,7 +253,27 @@ TEST_CASE("ranks that disagree all learn what each of two called") {
          int x = 1;
          comm.broadcast(x, 1);
        },
-       "broadcast of 1 int from rank 0", "broadcast of 1 int from rank 1"}};
+       "broadcast of 1 int from rank 0", "broadcast of 1 int from rank 1"},
+      {[](ls::communicator& comm) {
+         std::vector<int> x(2), all(6);
+         comm.gather(std::span<int const>(x), std::span(all), 1, "weights");
+       },
+       [](ls::communicator& comm) {
+         std::vector<int> x(3), all(9);
+         comm.gather(std::span<int const>(x), std::span(all), 1);
+       },
+       "gather of 2 int to rank 1 (weights)", "gather of 3 int to rank 1"},
+      {[](ls::communicator& comm) {
+         std::vector<int> x(2), all(2);
+         std::vector<std::size_t> const counts{2, 0, 0};
+         comm.all_gather_v(std::span<int const>(x), std::span(all), counts);
+       },
+       [](ls::communicator& comm) {
+         std::vector<int> x(1), all(3);
+         std::vector<std::size_t> const counts{1, 1, 1};
+         comm.all_gather_v(std::span<int const>(x), std::span(all), counts);
+       },
+       "all_gather_v of int, rank 0 has 2 elements for rank 1, which expects 1", "the counts of both must be equal"}};
   for (disagreement const& each : all)
     for (int i = 0; i < repeats; ++i) {
       auto const found = outcomes(ls::mesh::cpu(3), [&](ls::communicator& comm) {
@@ -264,7 +284,7 @@ TEST_CASE("ranks that disagree all learn what each of two called") {
         CHECK(contains(text, "communication: "));
         CHECK(contains(text, each.zero_text));
         CHECK(contains(text, each.other_text));
-        CHECK(contains(text, "in collective 0, rank "));
+        CHECK(contains(text, "in collective 0, "));
       }
     }
 }

@@ -101,6 +101,105 @@ expectation<T> expect(std::size_t ranks, std::size_t count, Op const& op) {
   return result;
 }
 
+/// counts[r] elements from each rank's own, one rank after another.
+template <class T, class Input>
+std::vector<T> values_of_all(std::vector<std::size_t> const& counts) {
+  std::vector<T> all;
+  for (std::size_t r = 0; r < counts.size(); ++r)
+    for (T const& value : values_of<T, Input>(r, counts[r])) all.push_back(value);
+  return all;
+}
+
+/// Those that move blocks of one size.
+template <class T, class Input>
+std::string check_equal_moves(ls::communicator& comm, std::size_t count) {
+  std::size_t const ranks = comm.size(), me = comm.rank(), root = (count + 1) % ranks;
+  std::vector<T> const mine = values_of<T, Input>(me, count), from_root = values_of<T, Input>(root, count * ranks);
+  std::vector<T> const gathered = values_of_all<T, Input>(std::vector<std::size_t>(ranks, count));
+  std::vector<T> const none, empty_value = values_of<T, Input>(ranks, count);
+  std::span<T const> const values(mine);
+
+  ls::array<T> const array(comm.device(), mine);
+  if (!same_bits(comm.gather(array, root).to_host(), me == root ? gathered : none)) return "gather of an array";
+  std::vector<T> all(me == root ? count * ranks : 0);
+  if (me == root) std::copy(mine.begin(), mine.end(), all.begin() + static_cast<std::ptrdiff_t>(me * count));
+  auto const here = me == root ? std::span<T const>(all).subspan(me * count, count) : values;
+  comm.start_gather(here, std::span(all), root).wait();
+  if (!same_bits(all, me == root ? gathered : none)) return "start_gather in place";
+
+  std::vector<T> part(count);
+  std::vector<T> const& all_of_root = me == root ? from_root : none;
+  comm.scatter(std::span<T const>(all_of_root), std::span(part), root);
+  if (!same_bits(std::span<T const>(part), std::span(from_root).subspan(me * count, count))) return "scatter";
+  part = empty_value;
+  comm.start_scatter(std::span<T const>(all_of_root), std::span(part), root).wait();
+  if (!same_bits(std::span<T const>(part), std::span(from_root).subspan(me * count, count))) return "start_scatter";
+
+  std::vector<T> const sent = values_of<T, Input>(me, count * ranks);
+  std::vector<T> want, received(count * ranks);
+  for (std::size_t r = 0; r < ranks; ++r)
+    for (std::size_t i = 0; i < count; ++i) want.push_back(Input::template value<T>(r, me * count + i));
+  if (!same_bits(comm.all_to_all(ls::array<T>(comm.device(), sent)).to_host(), want)) return "all_to_all of an array";
+  comm.start_all_to_all(std::span<T const>(sent), std::span(received)).wait();
+  if (!same_bits(received, want)) return "start_all_to_all";
+
+  std::vector<T> everything(count * ranks);
+  comm.start_all_gather(values, std::span(everything)).wait();
+  return same_bits(everything, gathered) ? "" : "start_all_gather";
+}
+
+/// Those whose counts vary, some of them 0.
+template <class T, class Input>
+std::string check_varying_moves(ls::communicator& comm, std::size_t count) {
+  std::size_t const ranks = comm.size(), me = comm.rank(), root = (count + 2) % ranks;
+  std::vector<std::size_t> counts;
+  for (std::size_t r = 0; r < ranks; ++r) counts.push_back(count * (r % 3) + r % 2);
+  std::vector<T> const mine = values_of<T, Input>(me, counts[me]), gathered = values_of_all<T, Input>(counts), none;
+  std::span<T const> const values(mine);
+  ls::array<T> const array(comm.device(), mine);
+
+  if (!same_bits(comm.all_gather_v(array).to_host(), gathered)) return "all_gather_v of an array";
+  std::vector<T> all(gathered.size());
+  comm.start_all_gather_v(values, std::span(all), counts).wait();
+  if (!same_bits(all, gathered)) return "start_all_gather_v";
+  if (!same_bits(comm.gather_v(array, root).to_host(), me == root ? gathered : none)) return "gather_v of an array";
+  std::vector<T> at_root(me == root ? gathered.size() : 0);
+  comm.start_gather_v(values, std::span(at_root), counts, root).wait();
+  if (!same_bits(at_root, me == root ? gathered : none)) return "start_gather_v";
+
+  std::vector<T> part(counts[me]);
+  comm.scatter_v(std::span<T const>(at_root), counts, std::span(part), root);
+  if (!same_bits(part, mine)) return "scatter_v";
+  std::fill(part.begin(), part.end(), Input::template value<T>(1, 1));
+  comm.start_scatter_v(std::span<T const>(at_root), counts, std::span(part), root).wait();
+  if (!same_bits(part, mine)) return "start_scatter_v";
+
+  auto const between = [&](std::size_t from, std::size_t to) { return count * ((from + 2 * to) % 3) + from * to % 2; };
+  std::vector<std::size_t> to_counts, from_counts;
+  std::vector<T> sent, want;
+  for (std::size_t r = 0; r < ranks; ++r) {
+    to_counts.push_back(between(me, r));
+    from_counts.push_back(between(r, me));
+    for (std::size_t i = 0; i < between(me, r); ++i) sent.push_back(Input::template value<T>(me + r, i));
+    for (std::size_t i = 0; i < between(r, me); ++i) want.push_back(Input::template value<T>(r + me, i));
+  }
+  std::vector<T> received(want.size());
+  comm.start_all_to_all_v(std::span<T const>(sent), to_counts, std::span(received), from_counts).wait();
+  if (!same_bits(received, want)) return "start_all_to_all_v";
+  auto const found = comm.all_to_all_v(std::span<T const>(sent), to_counts);
+  return same_bits(found.first, want) && found.second == from_counts ? "" : "all_to_all_v of unknown counts";
+}
+
+/// Every collective that only moves, but broadcast and all_gather.
+template <class T, class Input>
+std::string check_moves(ls::communicator& comm, std::size_t count) {
+  std::string wrong = check_equal_moves<T, Input>(comm, count);
+  if (wrong.empty()) wrong = check_varying_moves<T, Input>(comm, count);
+  if (wrong.empty()) return "";
+  return wrong + " (rank " + std::to_string(comm.rank()) + " of " + std::to_string(comm.size()) + ", " +
+         std::to_string(count) + " elements)";
+}
+
 /// Every collective on as many elements as `want` says. Returns what is wrong, "" for nothing.
 template <class T, class Input, class Op>
 std::string check_collectives(ls::communicator& comm, expectation<T> const& want, Op const& op) {
@@ -129,13 +228,31 @@ std::string check_collectives(ls::communicator& comm, expectation<T> const& want
   values = ls::array<T>(comm.device(), ls::shape{count}, mine);
   if (!same_bits(comm.all_gather(values).to_host(), want.gathered)) return "all_gather" + where;
 
+  values = ls::array<T>(comm.device(), ls::shape{count}, mine);
+  comm.reduce(values, op, root);
+  if (!same_bits(values.to_host(), me == root ? want.reduced : std::vector<T>(mine.begin(), mine.end())))
+    return "reduce" + where;
+  std::copy(mine.begin(), mine.end(), shifted.begin() + 1);
+  comm.start_reduce(std::span(shifted).subspan(1), op, ranks - 1).wait();
+  if (me == ranks - 1 && !same_bits(std::span<T const>(shifted).subspan(1), std::span(want.reduced)))
+    return "start_reduce of a span" + where;
+
+  std::vector<T> results(count, Input::template value<T>(0, 2));
+  comm.all_reduce(mine, std::span(results), op);
+  if (!same_bits(results, want.reduced)) return "all_reduce to another place" + where;
+
   std::vector<T> const input = values_of<T, Input>(me, count * ranks);
   ls::array<T> const whole(comm.device(), input);
   ls::array<T> const part = comm.reduce_scatter(whole, op);
   if (!same_bits(std::span(part.data(), part.size()), std::span(want.reduced_whole).subspan(me * count, count)))
     return "reduce_scatter" + where;
   if (!same_bits(whole.to_host(), input)) return "reduce_scatter's input" + where;
-  return "";
+  std::vector<T> place = input;
+  comm.start_reduce_scatter(std::span<T const>(place), std::span(place).subspan(me * count, count), op).wait();
+  if (!same_bits(std::span<T const>(place).subspan(me * count, count),
+                 std::span<T const>(want.reduced_whole).subspan(me * count, count)))
+    return "reduce_scatter in place" + where;
+  return check_moves<T, Input>(comm, count);
 }
 
 /// Zero, one, about the number of ranks, a prime, a power of two.

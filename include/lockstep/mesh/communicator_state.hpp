@@ -6,6 +6,7 @@
 
 #include "../core/clock.hpp"
 #include "../device/device.hpp"
+#include "collective_queue.hpp"
 #include "composed.hpp"
 
 namespace lockstep {
@@ -28,15 +29,11 @@ class communicator_state {
 
   virtual std::size_t rank() const = 0;
   virtual std::size_t size() const = 0;
-  virtual void all_reduce(void* data, std::size_t count, rank_reduction const& how) = 0;
+  virtual void run(collective_call const& call) = 0;
   /// Returns a ticket for `finish` or `abandon`, one of which must follow.
-  virtual std::uint64_t start_all_reduce(void* data, std::size_t count, rank_reduction const& how) = 0;
+  virtual std::uint64_t start(collective_call const& call) = 0;
   virtual void finish(std::uint64_t ticket) = 0;
   virtual void abandon(std::uint64_t ticket) noexcept = 0;
-  virtual void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root) = 0;
-  virtual void all_gather(void const* from, void* to, std::size_t count, element_kind const& element) = 0;
-  virtual void reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how) = 0;
-  virtual void barrier() = 0;
   virtual std::shared_ptr<communicator_state> split(std::int64_t color) = 0;
   virtual void send(void const* from, std::size_t bytes, std::size_t peer, int tag) = 0;
   virtual void receive(void* to, std::size_t bytes, std::size_t peer, int tag) = 0;
@@ -70,58 +67,55 @@ class engine_state final : public communicator_state {
   std::size_t rank() const override { return engine_.rank(); }
   std::size_t size() const override { return engine_.size(); }
 
-  void all_reduce(void* data, std::size_t count, rank_reduction const& how) override {
-    collective({collective_kind::all_reduce, count, how.element, how.name},
-               [&](traffic& sent) { all_reduce(data, count, how, sent); });
+  void run(collective_call const& call) override {
+    ++statistics.collectives;
+    measured([&](traffic& sent) {
+      drain();
+      perform(call, sent);
+    });
   }
 
-  std::uint64_t start_all_reduce(void* data, std::size_t count, rank_reduction const& how) override {
-    return collective({collective_kind::all_reduce, count, how.element, how.name}, [&](traffic& sent) -> std::uint64_t {
-      if constexpr (has_start_all_reduce<Engine>) return engine_.start_all_reduce(data, count, how, sent);
-      all_reduce(data, count, how, sent);
-      return 0;
+  std::uint64_t start(collective_call const& call) override {
+    ++statistics.collectives;
+    return measured([&](traffic& sent) -> std::uint64_t {
+      if constexpr (has_start<Engine>) {
+        return engine_.start(call, sent);
+      } else {
+        if constexpr (has_start_all_reduce<Engine>)
+          if (call.kind == collective_kind::all_reduce) {
+            drain();
+            begin(call);
+            return engine_.start_all_reduce(call.to, call.count, call.how, sent);
+          }
+        return queue().push(call) | queued;
+      }
     });
   }
   void finish(std::uint64_t ticket) override {
-    if constexpr (has_start_all_reduce<Engine>) measured([&](traffic&) { engine_.finish(ticket); });
+    measured([&](traffic& sent) {
+      if (ticket & queued) return queue().finish(ticket & ~queued, sent);
+      if constexpr (has_start<Engine> || has_start_all_reduce<Engine>) engine_.finish(ticket);
+    });
   }
   void abandon(std::uint64_t ticket) noexcept override {
-    if constexpr (has_start_all_reduce<Engine>) engine_.abandon(ticket);
-  }
-
-  void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root) override {
-    collective({collective_kind::broadcast, count, element, "", root}, [&](traffic& sent) {
-      if constexpr (has_broadcast<Engine>)
-        engine_.broadcast(data, count, element, root, sent);
-      else
-        composed::broadcast(link(sent), data, count * element.bytes, root);
-    });
-  }
-
-  void all_gather(void const* from, void* to, std::size_t count, element_kind const& element) override {
-    collective({collective_kind::all_gather, count, element}, [&](traffic& sent) {
-      if constexpr (has_all_gather<Engine>)
-        engine_.all_gather(from, to, count, element, sent);
-      else
-        composed::all_gather(link(sent), from, to, count * element.bytes);
-    });
-  }
-
-  void reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how) override {
-    collective({collective_kind::reduce_scatter, count, how.element, how.name}, [&](traffic& sent) {
-      if constexpr (has_reduce_scatter<Engine>)
-        if (engine_.reduce_scatter(from, to, count, how, sent)) return;
-      composed::reduce_parts(link(sent), from, to, count * size(), how);
-    });
-  }
-
-  void barrier() override {
-    collective({}, [&](traffic&) { engine_.barrier(); });
+    if ((ticket & queued) == 0) {
+      if constexpr (has_start<Engine> || has_start_all_reduce<Engine>) engine_.abandon(ticket);
+      return;
+    }
+    if constexpr (has_interrupt<Engine>) engine_.interrupt();
+    try {
+      finish(ticket);
+    } catch (...) {  // it need not have worked
+    }
   }
 
   std::shared_ptr<communicator_state> split(std::int64_t color) override {
-    return collective({collective_kind::split},
-                      [&](traffic&) { return std::make_shared<engine_state>(engine_.split(color), where); });
+    ++statistics.collectives;
+    return measured([&](traffic&) {
+      drain();
+      begin({collective_kind::split});
+      return std::make_shared<engine_state>(engine_.split(color), where);
+    });
   }
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) override {
@@ -135,24 +129,67 @@ class engine_state final : public communicator_state {
   }
 
  private:
+  /// Marks the tickets of what the queue carries out.
+  static constexpr std::uint64_t queued = std::uint64_t{1} << 63;
+
   composed::link<Engine> link(traffic& sent) { return {engine_, sent}; }
 
-  template <class F>
-  decltype(auto) collective(lockstep::collective const& what, F&& f) {
-    ++statistics.collectives;
-    return measured([&](traffic& sent) -> decltype(auto) {
-      if constexpr (has_begin_collective<Engine>) engine_.begin_collective(what);
-      return f(sent);
-    });
+  collective_queue<Engine>& queue() {
+    if (!queue_)
+      queue_ = std::make_unique<collective_queue<Engine>>(
+          [](void* self, collective_call const& call, traffic& sent) {
+            static_cast<engine_state*>(self)->perform(call, sent);
+          },
+          this);
+    return *queue_;
+  }
+  /// Collectives begin in the order in which they are called.
+  void drain() {
+    if (queue_) queue_->drain();
+  }
+  void begin(collective const& what) {
+    if constexpr (has_begin_collective<Engine>) engine_.begin_collective(what);
   }
 
-  void all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
+  void perform(collective_call const& call, traffic& sent) {
+    if constexpr (has_start<Engine>) return engine_.finish(engine_.start(call, sent));
+    begin(call);
+    std::size_t const bytes = call.count * call.element.bytes;
+    using enum collective_kind;
+    if (call.kind == barrier) return engine_.barrier();
+    if (call.kind == all_reduce) return perform_all_reduce(call, sent);
+    if (call.kind == reduce) {
+      if constexpr (has_reduce<Engine>)
+        if (engine_.reduce(call.from, call.to, call.count, call.how, call.root, sent)) return;
+      return composed::reduce(link(sent), call.from, call.to, call.count, call.root, call.how);
+    }
+    if (call.kind == reduce_scatter) {
+      if constexpr (has_reduce_scatter<Engine>)
+        if (engine_.reduce_scatter(call.from, call.to, call.count, call.how, sent)) return;
+      return composed::reduce_parts(link(sent), call.from, call.to, call.count * size(), call.how);
+    }
+    if (call.kind == broadcast) {
+      if constexpr (has_broadcast<Engine>) return engine_.broadcast(call.to, call.count, call.element, call.root, sent);
+      return composed::broadcast(link(sent), call.to, bytes, call.root);
+    }
+    if (call.kind == all_gather) {
+      if constexpr (has_all_gather<Engine>)
+        return engine_.all_gather(call.from, call.to, call.count, call.element, sent);
+      return composed::all_gather(link(sent), call.from, call.to, bytes);
+    }
+    if constexpr (has_transfer<Engine>) return engine_.transfer(*call.blocks, sent);
+    composed::transfer(link(sent), *call.blocks);
+  }
+
+  void perform_all_reduce(collective_call const& call, traffic& sent) {
+    if (call.from != call.to && call.count != 0) std::memcpy(call.to, call.from, call.count * call.element.bytes);
     if constexpr (has_all_reduce<Engine>)
-      if (engine_.all_reduce(data, count, how, sent)) return;
-    composed::all_reduce(link(sent), data, count, how);
+      if (engine_.all_reduce(call.to, call.count, call.how, sent)) return;
+    composed::all_reduce(link(sent), call.to, call.count, call.how);
   }
 
   Engine engine_;
+  std::unique_ptr<collective_queue<Engine>> queue_;  // ends before the engine does
 };
 
 }  // namespace lockstep

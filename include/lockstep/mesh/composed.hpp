@@ -109,22 +109,76 @@ void reduce_parts(link<Engine> l, void const* from, void* to, std::size_t count,
   how(inputs.data(), l.size(), &to, 1, mine.size());
 }
 
-/// Few bytes: up a tree to rank 0 and down again, 2 (size() - 1) messages of all elements in all.
+/// Few bytes: up the tree of `rank_reduction`, size() - 1 messages of all elements in all. Where the tree joins two
+/// groups of ranks, the root, or else the first rank of each, has the group's values. `to` gets the result on rank
+/// `root`; it may be `from`, and is left alone on the others.
+template <class Engine>
+void reduce_by_tree(link<Engine> l, void const* from, void* to, std::size_t count, std::size_t root,
+                    rank_reduction const& how) {
+  std::size_t const bytes = count * how.element.bytes, me = l.rank();
+  auto const received = scratch(bytes), partial = scratch(bytes);
+  auto const keeper = [&](std::size_t begin, std::size_t size) { return root - begin < size ? root : begin; };
+  void const* mine = from;
+  for (std::size_t step = 1; step < l.size(); step *= 2) {
+    std::size_t const begin = me / (2 * step) * (2 * step), middle = begin + step;
+    if (middle >= l.size()) continue;
+    std::size_t const target = keeper(begin, 2 * step);
+    std::size_t const left = keeper(begin, step), right = keeper(middle, step);
+    if (me != target) {
+      l.send(mine, bytes, target);
+      return;
+    }
+    l.receive(received.get(), bytes, me == left ? right : left);
+    void const* const inputs[] = {me == left ? mine : received.get(), me == left ? received.get() : mine};
+    void* const result = partial.get();
+    how(inputs, 2, &result, 1, count);
+    mine = result;
+  }
+  if (mine != to && bytes != 0) std::memcpy(to, mine, bytes);
+}
+
+/// Many bytes: every rank reduces a part and sends it to the root: at most size() messages per rank.
+template <class Engine>
+void reduce_by_parts(link<Engine> l, void const* from, void* to, std::size_t count, std::size_t root,
+                     rank_reduction const& how) {
+  std::size_t const width = how.element.bytes;
+  part const mine = part_of(count, l.rank(), l.size());
+  auto* const all = static_cast<unsigned char*>(to);
+  auto const reduced = l.rank() == root ? nullptr : scratch(mine.size() * width);
+  unsigned char* const place = l.rank() == root ? all + mine.begin * width : reduced.get();
+  reduce_parts(l, from, place, count, how);
+  if (l.rank() != root) return l.send(place, mine.size() * width, root);
+  for (std::size_t r = 0; r < l.size(); ++r) {
+    part const theirs = part_of(count, r, l.size());
+    if (r != root) l.receive(all + theirs.begin * width, theirs.size() * width, r);
+  }
+}
+
+template <class Engine>
+void reduce(link<Engine> l, void const* from, void* to, std::size_t count, std::size_t root,
+            rank_reduction const& how) {
+  if (count * how.element.bytes < direct_bytes)
+    reduce_by_tree(l, from, to, count, root, how);
+  else
+    reduce_by_parts(l, from, to, count, root, how);
+}
+
+/// Few bytes: to rank 0 and back, 2 (size() - 1) messages of all elements in all.
 template <class Engine>
 void all_reduce_by_tree(link<Engine> l, void* data, std::size_t count, rank_reduction const& how) {
-  std::size_t const bytes = count * how.element.bytes;
-  auto const received = scratch(bytes);
-  for (std::size_t step = 1; step < l.size(); step *= 2) {
-    if (l.rank() & step) {
-      l.send(data, bytes, l.rank() - step);
-      break;
-    }
-    if (l.rank() + step >= l.size()) continue;
-    l.receive(received.get(), bytes, l.rank() + step);
-    void const* const inputs[] = {data, received.get()};
-    how(inputs, 2, &data, 1, count);
-  }
-  broadcast(l, data, bytes, 0);
+  reduce_by_tree(l, data, data, count, 0, how);
+  broadcast(l, data, count * how.element.bytes, 0);
+}
+
+/// Every rank sends every other what it has for it: one message for each block that is not empty.
+template <class Engine>
+void transfer(link<Engine> l, transfer_blocks const& blocks) {
+  auto const& own = blocks.out[l.rank()];
+  auto const& place = blocks.in[l.rank()];
+  if (own.bytes != 0 && own.data != place.data) std::memmove(place.data, own.data, own.bytes);
+  l.each_peer([&](std::size_t peer) {
+    l.exchange(peer, blocks.out[peer].data, blocks.out[peer].bytes, blocks.in[peer].data, blocks.in[peer].bytes);
+  });
 }
 
 /// Many bytes: every rank reduces a part, then all gather the parts. Per rank at most 2 (size() - 1) messages; in all

@@ -26,7 +26,8 @@ inline constexpr int collective_tag = -1;
 
 /// The required core: what one rank needs so that every collective can be composed (see composed.hpp). All ranks call
 /// barrier and split in the same order. Messages between two ranks with one tag arrive in the order they were sent; a
-/// send may wait for its receive. All may throw communication_error.
+/// send may wait for its receive. All may throw communication_error. Messages whose tags are not negative may be sent
+/// and received by one thread while another is in a collective.
 template <class Engine>
 concept communication_engine = std::movable<Engine> &&
     requires(Engine& engine, Engine const& fixed, void const* from, void* to, std::size_t bytes, std::size_t peer,
@@ -73,6 +74,35 @@ template <class Engine>
 concept has_broadcast = requires(Engine& engine, void* data, std::size_t count, element_kind const& element,
                                  std::size_t root, traffic& sent) {
   engine.broadcast(data, count, element, root, sent);
+};
+
+/// `to` gets the result on rank `root`; it may be `from`, and is left alone on the others.
+template <class Engine>
+concept has_reduce = requires(Engine& engine, void const* from, void* to, std::size_t count, rank_reduction const& how,
+                              std::size_t root, traffic& sent) {
+  { engine.reduce(from, to, count, how, root, sent) } -> std::same_as<bool>;
+};
+
+/// Moves what each rank has for each other. The blocks of two ranks for each other have the same sizes on both.
+template <class Engine>
+concept has_transfer = requires(Engine& engine, transfer_blocks const& blocks, traffic& sent) {
+  engine.transfer(blocks, sent);
+};
+
+/// Collectives of every kind that go on while their caller does something else; `finish` and `abandon` as below.
+template <class Engine>
+concept has_start = requires(Engine& engine, collective_call const& call, traffic& sent, std::uint64_t ticket) {
+  { engine.start(call, sent) } -> std::same_as<std::uint64_t>;
+  engine.finish(ticket);
+  { engine.abandon(ticket) }
+  noexcept;
+};
+
+/// Ends what all ranks wait for with communication_error, since this one fails.
+template <class Engine>
+concept has_interrupt = requires(Engine& engine) {
+  { engine.interrupt() }
+  noexcept;
 };
 
 /// An all_reduce that goes on while its caller does something else. `finish` waits and throws what went wrong;

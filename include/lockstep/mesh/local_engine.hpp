@@ -28,26 +28,9 @@ class local_engine {
   std::size_t rank() const { return rank_; }
   std::size_t size() const { return group_->size(); }
 
-  bool all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
-    finish(start_all_reduce(data, count, how, sent));
-    return true;
-  }
-  std::uint64_t start_all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
-    sent.bytes += 2 * (size() - 1) * composed::part_of(count, rank_, size()).size() * how.element.bytes;
-    return post({{collective_kind::all_reduce, count, how.element, how.name, 0}, data, data}, &how);
-  }
-  bool reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how, traffic& sent) {
-    sent.bytes += (size() - 1) * count * how.element.bytes;
-    finish(post({{collective_kind::reduce_scatter, count, how.element, how.name, 0}, from, to}, &how));
-    return true;
-  }
-  void all_gather(void const* from, void* to, std::size_t count, element_kind const& element, traffic& sent) {
-    sent.bytes += (size() - 1) * count * element.bytes;
-    finish(post({{collective_kind::all_gather, count, element, "", 0}, from, to}));
-  }
-  void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root, traffic& sent) {
-    if (rank_ != root) sent.bytes += count * element.bytes;
-    finish(post({{collective_kind::broadcast, count, element, "", root}, data, data}));
+  std::uint64_t start(collective_call const& call, traffic& sent) {
+    sent.bytes += shared_bytes(call);
+    return post(call);
   }
   void barrier() { finish(post({})); }
 
@@ -110,7 +93,7 @@ class local_engine {
   local_world<Compilation>& world() const { return group_->world(); }
   bool is_open(std::uint64_t number) const { return number >= tail_ && (open_ >> number % group::slots & 1) != 0; }
 
-  static std::string call(contribution const& what, std::uint64_t number) {
+  static std::string call(collective_call const& what, std::uint64_t number) {
     return text_of({to_string(what), " (collective ", number, ")"});
   }
   std::string call(std::uint64_t number) const { return call(group_->slot(number).at(rank_).brought, number); }
@@ -124,18 +107,32 @@ class local_engine {
     throw_failure(what);
   }
 
-  std::uint64_t post(contribution const& mine, rank_reduction const* how = nullptr) {
+  /// What this rank loads from others' memory and stores there in its part of the work.
+  std::size_t shared_bytes(collective_call const& call) const {
+    using enum collective_kind;
+    std::size_t const width = call.element.bytes, others = size() - 1;
+    std::size_t const mine = composed::part_of(call.count, rank_, size()).size() * width, all = call.count * width;
+    if (call.kind == all_reduce) return 2 * others * mine;
+    if (call.kind == reduce) return others * mine + (rank_ == call.root ? 0 : mine);
+    if (call.kind == broadcast) return rank_ == call.root ? 0 : all;
+    if (!call.blocks) return others * all;
+    std::size_t bytes = 0;
+    for (std::size_t r = 0; r < size(); ++r) bytes += r == rank_ ? 0 : call.blocks->in[r].bytes;
+    return bytes;
+  }
+
+  std::uint64_t post(collective_call const& mine) {
     std::uint64_t const number = next_;
     if (world().failed()) throw_failure(call(mine, number));
     if (number >= group::slots) make_room(mine, number - group::slots);
     ++next_;
     open_ |= std::uint64_t{1} << number % group::slots;
-    group_->arrive(number, rank_, mine, how);
+    group_->arrive(number, rank_, mine);
     return number;
   }
 
   /// Waits until every rank is through with collective `old`.
-  void make_room(contribution const& mine, std::uint64_t old) {
+  void make_room(collective_call const& mine, std::uint64_t old) {
     finish(old);
     if (closed_by_all_ > old) return;
     auto until = world().usual_patience();
@@ -183,6 +180,7 @@ class local_engine {
   }
 
   void close(std::uint64_t number) {
+    if (group_->phase_of(number) == phase::done) group_->slot(number).forget(rank_);
     open_ &= ~(std::uint64_t{1} << number % group::slots);
     while (tail_ < next_ && !is_open(tail_)) ++tail_;
     group_->close(rank_, tail_);

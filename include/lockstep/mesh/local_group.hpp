@@ -56,12 +56,12 @@ class local_group {
     return false;
   }
 
-  /// Rank `rank` brings its part of a collective; `how` for those that reduce. The slot must be free.
-  void arrive(std::uint64_t number, std::size_t rank, contribution const& mine, rank_reduction const* how) {
+  /// Rank `rank` brings its part of a collective. The slot must be free.
+  void arrive(std::uint64_t number, std::size_t rank, collective_call const& mine) {
     auto& here = slot(number).at(rank);
     here.brought = mine;
     here.number.store(number);
-    if (slot(number).arrivals.fetch_add(1) % size() == size() - 1) begin(number, rank, how);
+    if (slot(number).arrivals.fetch_add(1) % size() == size() - 1) begin(number, rank);
   }
 
   /// Unless the collective is ready, it never will be.
@@ -105,10 +105,10 @@ class local_group {
   }
 
   /// The last to arrive makes the collective ready, or, if there is little to do, done.
-  void begin(std::uint64_t number, std::size_t rank, rank_reduction const* how) {
+  void begin(std::uint64_t number, std::size_t rank) {
     if (!check(number, rank)) return kill(number);
     local_slot<Compilation>& s = slot(number);
-    s.prepare(s.at(rank).brought, how);
+    s.prepare(s.at(rank).brought);
     bool const nothing = s.chunks_left.load(std::memory_order_relaxed) == 0;
     if (!settle(number, nothing ? phase::done : phase::ready)) return;
     if (nothing || !s.small()) return world_->wake();
@@ -117,15 +117,31 @@ class local_group {
   }
 
   bool check(std::uint64_t number, std::size_t rank) {
-    contribution const& mine = slot(number).at(rank).brought;
+    collective_call const& mine = slot(number).at(rank).brought;
     for (std::size_t r = 0; r < size(); ++r) {
-      contribution const& other = slot(number).at(r).brought;
+      collective_call const& other = slot(number).at(r).brought;
       if (agree(mine, other)) continue;
       world_->fail(members_[rank], text_of({"in collective ", number, ", rank ", r, " called ", to_string(other),
                                             ", but rank ", rank, " called ", to_string(mine),
                                             "; all ranks must call the same collectives in the same order"}));
       return false;
     }
+    return !mine.blocks || blocks_fit(number, rank);
+  }
+
+  /// Whether all ranks send what others expect.
+  bool blocks_fit(std::uint64_t number, std::size_t rank) {
+    for (std::size_t from = 0; from < size(); ++from)
+      for (std::size_t to = 0; to < size(); ++to) {
+        collective_call const& call = slot(number).at(from).brought;
+        std::size_t const sent = call.blocks->out[to].bytes, taken = slot(number).at(to).brought.blocks->in[from].bytes;
+        if (sent == taken) continue;
+        std::size_t const width = call.element.bytes;
+        world_->fail(members_[rank], text_of({"in collective ", number, ", ", to_string(call), ", rank ", from, " has ",
+                                              sent / width, " elements for rank ", to, ", which expects ",
+                                              taken / width, "; the counts of both must be equal"}));
+        return false;
+      }
     return true;
   }
 

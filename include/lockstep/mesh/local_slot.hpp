@@ -14,12 +14,6 @@
 
 namespace lockstep {
 
-/// What one rank brings to a collective.
-struct contribution : collective {
-  void const* from = nullptr;
-  void* to = nullptr;
-};
-
 /// The work is in slices, one for each rank, whose own threads take chunks from it first. The public atomics belong to
 /// the protocol of local_group.
 template <class Compilation>
@@ -27,9 +21,10 @@ class local_slot {
  public:
   /// A rank in this collective.
   struct alignas(64) place {
-    contribution brought = {};
+    collective_call brought = {};
     std::atomic<std::uint64_t> number{UINT64_MAX};  ///< of the collective that this is for
     alignas(64) std::atomic<std::size_t> next_chunk{0};
+    std::size_t length = 0;  ///< of this rank's slice: ranks that are through may have let go of what tells it
   };
 
   alignas(64) std::atomic<std::uint64_t> state{0};
@@ -44,34 +39,33 @@ class local_slot {
   place const& at(std::size_t rank) const { return places_[rank]; }
 
   /// Everything has been brought: cuts the work into chunks. Nobody else may look before that.
-  void prepare(contribution const& what, rank_reduction const* how) {
+  void prepare(collective_call const& what) {
     what_ = what;
-    if (how) how_ = *how;
     threw_ = false;
     thrown_ = nullptr;
-    bool const all_reduce = what.kind == collective_kind::all_reduce;
-    slices_ = small() && all_reduce ? 1 : ranks_;
-    chunk_ = std::max<std::size_t>(1, chunk_bytes / (how ? what.element.bytes : 1));
+    bytes_ = total_bytes();
+    slices_ = small() && shares_elements() ? 1 : ranks_;
+    chunk_ = std::max<std::size_t>(1, chunk_bytes / (is_reduction(what.kind) ? what.element.bytes : 1));
     std::size_t chunks = 0;
     for (std::size_t q = 0; q < slices_; ++q) {
+      at(q).length = length(q);
       at(q).next_chunk.store(small() ? none_left : 0, std::memory_order_relaxed);
-      chunks += (length(q) + chunk_ - 1) / chunk_;
+      chunks += (at(q).length + chunk_ - 1) / chunk_;
     }
     chunks_left.store(chunks, std::memory_order_relaxed);
   }
+  /// Lets go of what rank `rank` has brought, when all is done.
+  void forget(std::size_t rank) { at(rank).brought.blocks = nullptr; }
 
   /// Bytes that all ranks together have to write.
-  std::size_t bytes() const {
-    std::size_t const each = what_.count * what_.element.bytes * ranks_;
-    return gathers() ? each * ranks_ : each;
-  }
+  std::size_t bytes() const { return bytes_; }
   /// So little that one rank does it all, instead of waking others.
-  bool small() const { return bytes() <= small_bytes; }
+  bool small() const { return bytes_ <= small_bytes; }
 
   /// All the work, by one thread.
   void run_all() {
     attempt([&] {
-      for (std::size_t q = 0; q < slices_; ++q) run(q, 0, length(q));
+      for (std::size_t q = 0; q < slices_; ++q) run(q, 0, at(q).length);
     });
   }
 
@@ -79,7 +73,7 @@ class local_slot {
   std::size_t run_chunks(std::size_t rank) {
     std::size_t taken = 0;
     for (std::size_t i = 0; i < slices_; ++i) {
-      std::size_t const q = (rank + i) % slices_, all = length(q), chunks = (all + chunk_ - 1) / chunk_;
+      std::size_t const q = (rank + i) % slices_, all = at(q).length, chunks = (all + chunk_ - 1) / chunk_;
       std::atomic<std::size_t>& next = at(q).next_chunk;
       while (next.load(std::memory_order_relaxed) < chunks) {
         std::size_t const c = next.fetch_add(1, std::memory_order_relaxed);
@@ -110,25 +104,38 @@ class local_slot {
     P* data;
   };
 
+  /// Whether slices are parts of the elements that all ranks have, instead of what each of them gets.
+  bool shares_elements() const {
+    return what_.kind == collective_kind::all_reduce || what_.kind == collective_kind::reduce;
+  }
+  bool gathers() const { return what_.kind == collective_kind::all_gather || what_.kind == collective_kind::split; }
+
+  std::size_t total_bytes() const {
+    std::size_t const each = what_.count * what_.element.bytes;
+    if (what_.kind == collective_kind::barrier) return 0;
+    if (what_.kind == collective_kind::reduce) return each;
+    if (gathers()) return each * ranks_ * ranks_;
+    if (!has_blocks()) return each * ranks_;
+    std::size_t all = 0;
+    for (std::size_t q = 0; q < ranks_; ++q) all += length(q);
+    return all;
+  }
+  bool has_blocks() const { return what_.kind >= collective_kind::gather; }
+
   /// Elements (bytes, for those that copy) that slice `q` is long.
   std::size_t length(std::size_t q) const {
     std::size_t const all = what_.count * what_.element.bytes;
-    switch (what_.kind) {
-      case collective_kind::all_reduce:
-        return slice(q).size();
-      case collective_kind::reduce_scatter:
-        return what_.count;
-      case collective_kind::all_gather:
-      case collective_kind::split:
-        return all * ranks_;
-      case collective_kind::broadcast:
-        return q == what_.root ? 0 : all;
-      default:
-        return 0;
-    }
+    if (what_.kind == collective_kind::barrier) return 0;
+    if (shares_elements()) return slice(q).size();
+    if (what_.kind == collective_kind::reduce_scatter) return what_.count;
+    if (gathers()) return all * ranks_;
+    if (what_.kind == collective_kind::broadcast) return q == what_.root ? 0 : all;
+    std::size_t bytes = 0;
+    for (auto const& block : at(q).brought.blocks->in) bytes += block.bytes;
+    return bytes;
   }
 
-  /// The part of an all_reduce that is slice `q`; cut between cache lines, so that no two ranks write to the same one.
+  /// The part of the elements that is slice `q`; cut between cache lines, so that no two ranks write to the same one.
   composed::part slice(std::size_t q) const {
     std::size_t const line = std::max<std::size_t>(1, 64 / what_.element.bytes);
     auto const lines = composed::part_of((what_.count + line - 1) / line, q, slices_);
@@ -146,19 +153,33 @@ class local_slot {
 
   /// [begin, end) of slice `q`.
   void run(std::size_t q, std::size_t begin, std::size_t end) {
-    if (what_.kind == collective_kind::all_reduce) {
+    if (shares_elements()) {
       std::size_t const at_element = slice(q).begin + begin;
-      reduce(at_element, 0, ranks_, at_element, end - begin);
+      bool const everywhere = what_.kind == collective_kind::all_reduce;
+      reduce(at_element, everywhere ? 0 : what_.root, everywhere ? ranks_ : 1, at_element, end - begin);
     } else if (what_.kind == collective_kind::reduce_scatter) {
       reduce(q * what_.count + begin, q, 1, begin, end - begin);
     } else if (gathers()) {
       gather(q, begin, end);
-    } else {
+    } else if (what_.kind == collective_kind::broadcast) {
       std::memcpy(output(q) + begin, input(what_.root) + begin, end - begin);
+    } else {
+      move_blocks(q, begin, end);
     }
   }
 
-  bool gathers() const { return what_.kind == collective_kind::all_gather || what_.kind == collective_kind::split; }
+  /// Bytes [begin, end) of all that rank `q` gets, counted through its blocks.
+  void move_blocks(std::size_t q, std::size_t begin, std::size_t end) {
+    auto const& in = at(q).brought.blocks->in;
+    for (std::size_t r = 0, start = 0; r < ranks_ && start < end; start += in[r++].bytes) {
+      std::size_t const first = std::max(begin, start), last = std::min(end, start + in[r].bytes);
+      if (first >= last) continue;
+      auto* const to = static_cast<unsigned char*>(in[r].data) + (first - start);
+      auto const* const from = static_cast<unsigned char const*>(at(r).brought.blocks->out[q].data) + (first - start);
+      if (to != from) std::memmove(to, from, last - first);
+    }
+  }
+
   unsigned char const* input(std::size_t rank) const {
     return static_cast<unsigned char const*>(at(rank).brought.from);
   }
@@ -171,7 +192,7 @@ class local_slot {
     pointers<void*> to(outputs);
     for (std::size_t r = 0; r < ranks_; ++r) from.data[r] = input(r) + from_at * width;
     for (std::size_t o = 0; o < outputs; ++o) to.data[o] = output(first + o) + to_at * width;
-    how_(from.data, ranks_, to.data, outputs, count);
+    what_.how(from.data, ranks_, to.data, outputs, count);
   }
 
   /// Bytes [begin, end) of what rank `q` gets.
@@ -186,8 +207,8 @@ class local_slot {
   }
 
   std::size_t ranks_ = 0, slices_ = 0, chunk_ = 1;
-  contribution what_;
-  rank_reduction how_ = {};
+  std::size_t bytes_ = 0;
+  collective_call what_;
   std::unique_ptr<place[]> places_;
   std::atomic<bool> threw_{false};
   std::exception_ptr thrown_;

@@ -43,6 +43,14 @@ class mpi_engine {
     check_failure(where());
   }
 
+  /// This rank fails while others may wait for it.
+  void interrupt() noexcept {
+    try {
+      run_.transport->fail(run_.number, members_[rank_], text_of({"rank ", rank_, " failed"}));
+    } catch (...) {  // then they wait until their time is up
+    }
+  }
+
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
     std::string const what = tag == collective_tag ? where() : text_of({"send to rank ", peer});
     check_failure(what);
