@@ -90,6 +90,15 @@ LOCKSTEP_INLINE T at_most(T x, same_t<T> limit) {
   return select<T>(x > limit, limit, x);
 }
 
+/// The lesser of `x` and a positive limit by their bits, which takes one instruction: as values, except that a NaN
+/// becomes the limit unless its sign bit is set.
+template <class T>
+LOCKSTEP_INLINE T at_most_bits(T x, same_t<T> limit) {
+  auto const a = static_cast<signed_bits<T>>(to_bits(x)), b = static_cast<signed_bits<T>>(to_bits(T(limit)));
+  auto const lesser = b < a ? b : a;
+  return from_bits<T>(static_cast<unsigned_bits<T>>(lesser));
+}
+
 template <class T>
 LOCKSTEP_INLINE T clamp(T x, same_t<T> low, same_t<T> high) {
   return select<T>(x < low, low, at_most(x, high));

@@ -42,9 +42,10 @@ template <class T>
 LOCKSTEP_INLINE T positive_erfc(T a) {
   T const bounded = at_most(a, sizeof(T) == 4 ? T(10.5) : T(27.5));  // erfc rounds to zero beyond
   auto const [square, error] = exact_product(bounded, bounded);
-  auto const [rest, biased] = split_exp(pair<T>{-square, -error});
+  auto const [rest, exponent] = split_exp<2>(pair<T>{-square, -error});
   T const factor = scaled_erfc(bounded) / mad(T(2), bounded, T(1));
-  return assemble(mad(rest, factor, factor), biased);
+  two_powers<T> const scale(exponent);
+  return mad(rest, factor, factor) * scale.first * scale.second;
 }
 
 template <class T>
@@ -59,8 +60,8 @@ LOCKSTEP_INLINE float erf(float x) {
   // -log(erfc(a)), weighted for 0.9 <= a <= 4
   float const g = polynomial(a, 0x1.743c9ep-13f, 0x1.20b432p0f, 0x1.462cb2p-1f, 0x1.aa231p-4f, -0x1.6cfcdap-6f,
                              0x1.90812p-9f, -0x1.9d850ap-13f);
-  auto const [rest, biased] = split_exp(-g);
-  float const scale = power_of_two<float>(biased);
+  auto const [rest, exponent] = split_exp(-g);
+  float const scale = power_of_two<float>(exponent);
   float const large = 1 - mad(rest, scale, scale);
   return with_sign(select(a < 0.91f, small_erf(a), large), x);
 }

@@ -29,38 +29,52 @@ LOCKSTEP_INLINE double small_expm1(double r) {
   return mad(r * r, p, r);
 }
 
-/// e^x = (1 + rest) 2^k, with k + `bias` in `biased`.
+/// e^x = (1 + rest) 2^k. `exponent` holds k + `Factors` * bias in its low bits, as many as shifts by the mantissa
+/// leave; what lies above may be anything.
 template <class T>
 struct scaled_exp {
   T rest;
-  unsigned_bits<T> biased;
+  unsigned_bits<T> exponent;
 };
 
-/// Splits e^x; |x| below 2^20, so that k is exact.
-template <class T>
-LOCKSTEP_INLINE scaled_exp<T> split_exp(T x) {
-  T const shifted = mad(x, T(0x1.71547652b82fep0), format<T>::round_magic);
-  T const k = shifted - format<T>::round_magic;
+/// Rounds to an integer as round_magic does, and adds to its bits the bias of as many powers of two.
+template <class T, unsigned Factors>
+inline constexpr T exponent_magic = format<T>::round_magic + T(Factors* format<T>::bias);
+
+/// Splits e^x, with k from `bounded`; |x| below 2^20, so that k is exact.
+template <unsigned Factors = 1, class T>
+LOCKSTEP_INLINE scaled_exp<T> split_exp(T x, same_t<T> bounded) {
+  T const shifted = mad(bounded, T(0x1.71547652b82fep0), exponent_magic<T, Factors>);
+  T const k = shifted - exponent_magic<T, Factors>;
   T const r = mad(k, -ln2_tail<T>, mad(k, -ln2_head<T>, x));
-  return {small_expm1(r), to_bits(shifted) - to_bits(format<T>::round_magic) + format<T>::bias};
+  return {small_expm1(r), to_bits(shifted)};
+}
+template <unsigned Factors = 1, class T>
+LOCKSTEP_INLINE scaled_exp<T> split_exp(T x) {
+  return split_exp<Factors>(x, x);
 }
 
 /// Splits e^(x.hi + x.lo).
-template <class T>
+template <unsigned Factors = 1, class T>
 LOCKSTEP_INLINE scaled_exp<T> split_exp(pair<T> x) {
-  T const shifted = mad(x.hi, T(0x1.71547652b82fep0), format<T>::round_magic);
-  T const k = shifted - format<T>::round_magic;
+  T const shifted = mad(x.hi, T(0x1.71547652b82fep0), exponent_magic<T, Factors>);
+  T const k = shifted - exponent_magic<T, Factors>;
   T const r = mad(k, -ln2_head<T>, x.hi) + mad(k, -ln2_tail<T>, x.lo);
-  return {small_expm1(r), to_bits(shifted) - to_bits(format<T>::round_magic) + format<T>::bias};
+  return {small_expm1(r), to_bits(shifted)};
 }
 
-/// (1 + rest) 2^k for any k that matters: in two steps, so that the result may overflow or become subnormal.
+/// 2^k as a product of two numbers, for any k that matters: so that what they scale may overflow or become subnormal.
 template <class T>
-LOCKSTEP_INLINE T assemble(T value, unsigned_bits<T> biased) {
-  unsigned_bits<T> const doubled = biased + format<T>::bias;
-  unsigned_bits<T> const half = doubled >> 1;
-  return value * power_of_two<T>(half) * power_of_two<T>(doubled - half);
-}
+struct two_powers {
+  T first, second;
+
+  /// From an exponent of two factors.
+  LOCKSTEP_INLINE explicit two_powers(unsigned_bits<T> exponent) {
+    unsigned_bits<T> const half = exponent >> 1;
+    first = power_of_two<T>(half);
+    second = power_of_two<T>(exponent - half);
+  }
+};
 
 /// Below the first, e^x rounds to zero; above the second it overflows.
 template <class T>
@@ -74,8 +88,11 @@ inline constexpr float exp_high<float> = 89;
 
 template <class T>
 LOCKSTEP_INLINE T exp(T x) {
-  auto const [rest, biased] = split_exp(clamp(x, exp_low<T>, exp_high<T>));
-  return assemble(T(1) + rest, biased);
+  T const high = select<T>(x < exp_low<T>, exp_low<T>, x);
+  // Above exp_high, k stays where it is and rest grows, to infinity or NaN with x: a cheap minimum of bits is enough.
+  auto const [rest, exponent] = split_exp<2>(high, at_most_bits(high, exp_high<T>));
+  two_powers<T> const scale(exponent);
+  return mad(rest, scale.first, scale.first) * scale.second;
 }
 
 template <class T>
@@ -84,23 +101,24 @@ LOCKSTEP_INLINE T exp2(T x) {
   T const bounded = clamp(x, -limit, limit - 22);
   auto const k = round_to_integer(bounded);
   T const r = bounded - k.value;
-  unsigned_bits<T> const biased = k.bits - to_bits(format<T>::round_magic) + format<T>::bias;
-  return assemble(T(1) + small_expm1(r * T(0x1.62e42fefa39efp-1)), biased);
+  T const rest = small_expm1(r * T(0x1.62e42fefa39efp-1));
+  two_powers<T> const scale(k.bits - to_bits(format<T>::round_magic) + 2 * format<T>::bias);
+  return mad(rest, scale.first, scale.first) * scale.second;
 }
 
 /// e^x - 1 where e^x is well inside the range of T.
 template <class T>
 LOCKSTEP_INLINE T narrow_expm1(T x) {
-  auto const [rest, biased] = split_exp(x);
-  T const scale = power_of_two<T>(biased);
+  auto const [rest, exponent] = split_exp(x);
+  T const scale = power_of_two<T>(exponent);
   return mad(rest, scale, scale - T(1));
 }
 
 template <class T>
 LOCKSTEP_INLINE T expm1(T x) {
-  auto const [rest, biased] = split_exp(clamp(x, sizeof(T) == 4 ? -20 : -40, exp_high<T>));
+  auto const [rest, exponent] = split_exp(clamp(x, sizeof(T) == 4 ? -20 : -40, exp_high<T>));
   unsigned_bits<T> const halved = mask_if<T>(x > T(50)) & 1;  // 2^k itself may overflow
-  T const scale = power_of_two<T>(biased - halved);
+  T const scale = power_of_two<T>(exponent - halved);
   T const result = mad(rest, scale, scale - T(1)) * power_of_two<T>(format<T>::bias + halved);
   return with_sign(result, x);
 }

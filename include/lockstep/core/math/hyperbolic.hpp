@@ -20,8 +20,8 @@ struct halved_exp {
 template <class T>
 LOCKSTEP_INLINE halved_exp<T> split_halved_exp(T a) {
   unsigned_bits<T> const high = mask_if<T>(a > (sizeof(T) == 4 ? T(80) : T(700)));
-  auto const [rest, biased] = split_exp(at_most(a, sizeof(T) == 4 ? 91 : 712));
-  return {rest, power_of_two<T>(biased - (high & 8)), select_bits<T>(high, T(128), T(0.5))};
+  auto const [rest, exponent] = split_exp(at_most(a, sizeof(T) == 4 ? 91 : 712));
+  return {rest, power_of_two<T>(exponent - (high & 8)), select_bits<T>(high, T(128), T(0.5))};
 }
 
 template <class T>

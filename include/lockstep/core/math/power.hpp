@@ -76,8 +76,9 @@ LOCKSTEP_INLINE double positive_pow(double x, double y) {
   double const bounded = clamp(t, -1100, 1100);
   auto const k = round_to_integer(bounded);
   double const r = (bounded - k.value) + t_error;
-  std::uint64_t const biased = k.bits - to_bits(format<double>::round_magic) + format<double>::bias;
-  return assemble(1 + small_expm1(r * 0x1.62e42fefa39efp-1), biased);
+  double const rest = small_expm1(r * 0x1.62e42fefa39efp-1);
+  two_powers<double> const scale(k.bits - to_bits(format<double>::round_magic) + 2 * format<double>::bias);
+  return mad(rest, scale.first, scale.first) * scale.second;
 }
 
 /// Masks: is `y` an integer, is it an odd one?
