@@ -34,15 +34,17 @@ ls::array<double> page_rank(graph const& g, int steps) {
   std::size_t const pages = g.links_out.size();
   ls::device const dev = g.from.device();
   double const share = 1 / double(pages);
-  ls::array<double> rank = ls::full<double>(dev, pages, share), given(dev, rank.shape());
   ls::array<double> const per_link = ls::where(g.links_out > 0, 1 / ls::cast<double>(g.links_out), 0.0);
+  ls::array<double> received = ls::full<double>(dev, pages, share), given(dev, received.shape());
+  ls::array<double, 0> dangling = ls::full<double>(dev, ls::shape<0>{}, 0.0);
+  // An expression: whoever reads the ranks computes them on the way, and they are never stored.
+  auto const rank = [&] { return damping * (received + dangling * share) + (1 - damping) * share; };
   for (int s = 0; s < steps; ++s) {
-    given = rank * per_link;
-    ls::array<double, 0> const dangling = ls::sum(ls::where(g.links_out == 0, rank, 0.0));
-    rank = damping * (ls::sum(ls::gather(given, g.from), ls::segments(g.offsets)) + dangling * share) +
-           (1 - damping) * share;
+    given = rank() * per_link;
+    dangling = ls::array<double, 0>(ls::sum(ls::where(per_link == 0.0, rank(), 0.0)));
+    received = ls::sum(ls::gather(given, g.from), ls::segments(g.offsets));
   }
-  return rank;
+  return rank();
 }
 
 void rank_pages(example::options const& o) {
