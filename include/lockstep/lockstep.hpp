@@ -41,6 +41,12 @@
 #include "kernel/launch.hpp"
 #include "mesh/communicator.hpp"
 #include "mesh/mesh.hpp"
+#include "mesh/sharded.hpp"
+#include "mesh/sharded_map.hpp"
+#include "mesh/sharded_reduce.hpp"
+#include "mesh/sharded_scan.hpp"
+#include "mesh/sharded_select.hpp"
+#include "mesh/sharded_sort.hpp"
 #include "mesh/spmd.hpp"
 #ifdef LOCKSTEP_MPI
 #include "mesh/mpi_mesh.hpp"

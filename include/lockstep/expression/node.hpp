@@ -49,9 +49,12 @@ struct is_array : std::false_type {};
 template <class T, std::size_t Rank>
 struct is_array<array<T, Rank>> : std::true_type {};
 
+template <class E>
+struct is_sharded : std::false_type {};
+
 /// Anything lazy with a shape and a value type, and arrays, which are expressions of themselves.
 template <class E>
-concept expression = node<E> || is_array<std::remove_cvref_t<E>>::value;
+concept expression = node<E> || is_array<std::remove_cvref_t<E>>::value || is_sharded<std::remove_cvref_t<E>>::value;
 
 /// What may stand beside an expression in an element-wise operation.
 template <class E>

@@ -1,0 +1,191 @@
+// mesh_ranks: a mesh's ranks that stay ready between calls, so that one statement runs on all devices at once without
+// starting threads.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "spmd.hpp"
+
+namespace lockstep {
+
+/// Runs a function on every rank of this process, each with its communicator.
+class mesh_ranks {
+ public:
+  explicit mesh_ranks(mesh devices) : devices_(std::move(devices)) {}
+  mesh_ranks(mesh_ranks const&) = delete;
+  mesh_ranks& operator=(mesh_ranks const&) = delete;
+  virtual ~mesh_ranks() = default;
+  lockstep::mesh const& devices() const { return devices_; }
+  std::size_t size() const { return devices_.size(); }
+  /// Returns when all ranks have. When some throw, the first one's exception is rethrown.
+  virtual void run(void (*f)(void* context, communicator& comm), void* context) = 0;
+
+ private:
+  lockstep::mesh devices_;
+};
+
+/// All ranks in this process: rank 0 is the thread that calls `run`, every other has a thread that sleeps meanwhile.
+/// One call runs at a time.
+template <class Compilation>
+class local_ranks final : public mesh_ranks {
+ public:
+  explicit local_ranks(mesh const& devices) : mesh_ranks(devices), thrown_(size()) {
+    connect();
+    try {
+      for (std::size_t rank = 1; rank < size(); ++rank) threads_.emplace_back([this, rank] { serve(rank); });
+    } catch (...) {
+      stop();
+      throw;
+    }
+  }
+  ~local_ranks() override { stop(); }
+
+  void run(void (*f)(void*, communicator&), void* context) override {
+    if (running_here() == this)
+      throw communication_error(
+          "sharded: found an operation on a mesh inside of another one on the same mesh, expected one after the other");
+    std::lock_guard const alone(turn_);
+    if (size() > 1) {
+      std::lock_guard lock(mutex_);
+      function_ = f, context_ = context, busy_ = size() - 1;
+      ++call_;
+      begun_.notify_all();
+    }
+    call(0, f, context);
+    if (size() > 1) {
+      std::unique_lock lock(mutex_);
+      ended_.wait(lock, [this] { return busy_ == 0; });
+    }
+    if (world_->failed()) rethrow();
+  }
+
+ private:
+  static local_ranks*& running_here() {
+    thread_local local_ranks* running = nullptr;
+    return running;
+  }
+
+  void connect() {
+    world_ = std::make_shared<local_world<Compilation>>(size(), devices().timeout());
+    std::vector<std::size_t> everyone(size());
+    for (std::size_t rank = 0; rank < size(); ++rank) everyone[rank] = rank;
+    auto const group = std::make_shared<local_group<Compilation>>(world_, everyone);
+    communicators_.clear();
+    for (std::size_t rank = 0; rank < size(); ++rank)
+      communicators_.emplace_back(local_engine<Compilation>(group, rank, devices().device(rank)),
+                                  devices().device(rank));
+  }
+
+  void call(std::size_t rank, void (*f)(void*, communicator&), void* context) noexcept {
+    running_here() = this;
+    try {
+      f(context, communicators_[rank]);
+    } catch (std::exception const& e) {
+      fail(rank, text_of({": ", e.what()}));
+    } catch (...) {
+      fail(rank, " with an exception that is not a std::exception");
+    }
+    running_here() = nullptr;
+  }
+  void fail(std::size_t rank, std::string const& why) {
+    thrown_[rank] = std::current_exception();
+    world_->fail(rank, text_of({"rank ", rank, " failed", why}));
+  }
+
+  void serve(std::size_t rank) {
+    for (std::uint64_t seen = 0;;) {
+      void (*f)(void*, communicator&);
+      void* context;
+      {
+        std::unique_lock lock(mutex_);
+        begun_.wait(lock, [&] { return stopping_ || call_ != seen; });
+        if (stopping_) return;
+        seen = call_, f = function_, context = context_;
+      }
+      call(rank, f, context);
+      std::lock_guard lock(mutex_);
+      if (--busy_ == 0) ended_.notify_one();
+    }
+  }
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      begun_.notify_all();
+    }
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  /// What failed is over: ranks begin anew with the next call.
+  [[noreturn]] void rethrow() {
+    std::size_t const first = world_->first_failure().rank;
+    std::exception_ptr const thrown = thrown_[first];
+    for (std::exception_ptr& each : thrown_) each = nullptr;
+    connect();
+    std::rethrow_exception(thrown);
+  }
+
+  std::shared_ptr<local_world<Compilation>> world_;
+  std::vector<communicator> communicators_;
+  std::vector<std::exception_ptr> thrown_;
+  std::vector<std::thread> threads_;
+  std::mutex turn_;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable begun_, ended_;
+  void (*function_)(void*, communicator&) = nullptr;
+  void* context_ = nullptr;
+  std::uint64_t call_ = 0;
+  std::size_t busy_ = 0;
+  bool stopping_ = false;
+};
+
+/// Ranks of several processes, run by whatever connects those.
+template <class Compilation>
+class distant_ranks final : public mesh_ranks {
+ public:
+  using mesh_ranks::mesh_ranks;
+  void run(void (*f)(void*, communicator&), void* context) override { run_ranks<Compilation>(devices(), f, context); }
+};
+
+/// The ranks of a mesh, the same as long as somebody has them.
+template <class Compilation>
+std::shared_ptr<mesh_ranks> ranks_of(mesh const& devices) {
+  static std::mutex mutex;
+  static std::vector<std::weak_ptr<mesh_ranks>> known;
+  std::lock_guard lock(mutex);
+  std::erase_if(known, [](auto const& each) { return each.expired(); });
+  for (auto const& each : known)
+    if (auto const ranks = each.lock())
+      if (ranks->devices() == devices && ranks->devices().timeout() == devices.timeout()) return ranks;
+  std::shared_ptr<mesh_ranks> made;
+  if (devices.is_local())
+    made = std::make_shared<local_ranks<Compilation>>(devices);
+  else
+    made = std::make_shared<distant_ranks<Compilation>>(devices);
+  known.push_back(made);
+  return made;
+}
+
+/// The first of a process's ranks, and how many it has.
+template <class Mesh>
+std::size_t first_local_rank(Mesh const& devices) {
+  if constexpr (requires { devices.first_local_rank(); })
+    return devices.first_local_rank();
+  else
+    return 0;
+}
+template <class Mesh>
+std::size_t local_rank_count(Mesh const& devices) {
+  if constexpr (requires { devices.local_ranks(); })
+    return devices.local_ranks();
+  else
+    return devices.size();
+}
+
+}  // namespace lockstep
