@@ -172,20 +172,4 @@ std::shared_ptr<mesh_ranks> ranks_of(mesh const& devices) {
   return made;
 }
 
-/// The first of a process's ranks, and how many it has.
-template <class Mesh>
-std::size_t first_local_rank(Mesh const& devices) {
-  if constexpr (requires { devices.first_local_rank(); })
-    return devices.first_local_rank();
-  else
-    return 0;
-}
-template <class Mesh>
-std::size_t local_rank_count(Mesh const& devices) {
-  if constexpr (requires { devices.local_ranks(); })
-    return devices.local_ranks();
-  else
-    return devices.size();
-}
-
 }  // namespace lockstep

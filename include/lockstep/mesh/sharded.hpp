@@ -44,7 +44,7 @@ struct shard_set {
  private:
   template <class Array>
   Array& checked(Array& shard, std::size_t i) const {
-    auto const rank = first_local_rank(ranks->devices()) + i;
+    auto const rank = ranks->devices().first_local_rank() + i;
     if (!(shard.shape() == shape(rank)))
       throw shape_error(
           text_of({"sharded: found a shard of the shape ", to_string(shard.shape()), " on rank ", rank, ", expected ",
@@ -86,7 +86,7 @@ class sharded {
       : set_(std::make_shared<shard_set<T, Rank>>(std::move(ranks), extents, placed)) {
     if (placed.is_split() && placed.axis() >= Rank) throw_split_axis(placed.axis(), to_string(extents));
     lockstep::mesh const& devices = set_->ranks->devices();
-    for (std::size_t i = 0, first = first_local_rank(devices); i < local_rank_count(devices); ++i)
+    for (std::size_t i = 0, first = devices.first_local_rank(); i < devices.local_ranks(); ++i)
       set_->local.emplace_back(devices.device(first + i), set_->shape(first + i));
   }
 
@@ -187,7 +187,7 @@ class sharded {
   }
   std::size_t local_index(std::size_t of_rank) const {
     static_cast<void>(devices().device(of_rank));  // throws when it is not of this process
-    return of_rank - first_local_rank(devices());
+    return of_rank - devices().first_local_rank();
   }
 
   std::shared_ptr<shard_set<T, Rank>> set_;

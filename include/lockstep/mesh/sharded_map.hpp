@@ -122,7 +122,7 @@ void copy_from_host(shard_set<T, Rank>& set, T const* host) {
     return copy_from_array<compilation>(set, whole);
   }
   index const row = set.extents.size() == 0 || Rank == 0 ? 1 : static_cast<index>(set.extents.size()) / set.extents[0];
-  std::size_t const first = first_local_rank(set.ranks->devices());
+  std::size_t const first = set.ranks->devices().first_local_rank();
   for (std::size_t i = 0; i < set.local.size(); ++i) {
     array<T, Rank>& shard = set.local[i];
     if (shard.size() != 0)
@@ -133,7 +133,7 @@ void copy_from_host(shard_set<T, Rank>& set, T const* host) {
 
 template <class, class T, std::size_t Rank>
 void copy_from_array(shard_set<T, Rank>& set, array<T, Rank> const& all) {
-  std::size_t const first = first_local_rank(set.ranks->devices());
+  std::size_t const first = set.ranks->devices().first_local_rank();
   for (std::size_t i = 0; i < set.local.size(); ++i) {
     auto const from = set.first(first + i), extents = set.shape(first + i);
     shape<Rank> to;
@@ -160,7 +160,7 @@ array<T, Rank> gather_to_host(shard_set<T, Rank> const& set) {
       all.slice(from, to) = part.to(device::cpu());
     }
   };
-  std::size_t const first = first_local_rank(set.ranks->devices());
+  std::size_t const first = set.ranks->devices().first_local_rank();
   if (!set.placed.is_split()) {
     put(first, set.at(0));
   } else if (set.ranks->devices().is_local()) {

@@ -82,7 +82,7 @@ void on_ranks(mesh_ranks& ranks, F&& f) {
       [](void* context, communicator& comm) {
         auto& all = *static_cast<call*>(context);
         mesh const& devices = all.ranks.devices();
-        rank_context here{comm, comm.rank(), comm.size(), comm.rank() - first_local_rank(devices),
+        rank_context here{comm, comm.rank(), comm.size(), comm.rank() - devices.first_local_rank(),
                           devices.device(comm.rank())};
         all.f(here);
       },

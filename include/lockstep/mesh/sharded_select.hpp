@@ -13,7 +13,7 @@ sharded<T> spread_evenly(mesh_ranks& ranks, Make const& make) {
   auto const set = std::make_shared<shard_set<T, 1>>();
   set->ranks = ranks_of<compilation>(ranks.devices());
   set->placed = split_along(axis(0));
-  set->local.resize(local_rank_count(ranks.devices()));
+  set->local.resize(ranks.devices().local_ranks());
   on_ranks(ranks, [&](rank_context& here) {
     array<T> const mine = make(here);
     auto const counts = here.gather(mine.extent(0));

@@ -1,0 +1,56 @@
+// What the tests of sharded arrays share: meshes of one to seven devices, and sizes around tiles, blocks and splits.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <lockstep/lockstep.hpp>
+#include <string>
+#include <support/values.hpp>
+#include <vector>
+
+namespace sharded_test {
+
+namespace ls = lockstep;
+using ls::test::random_values;
+
+/// Lengths: none, one, and around tiles of reductions (4096), blocks of scans (16384), and where parts of 64 and of
+/// 16384 elements begin to be used.
+inline std::vector<std::size_t> lengths(std::size_t ranks) {
+  std::vector<std::size_t> all = {0, 1, 2, 5, 63, 4095, 4096, 4097, 12289, 16385};
+  for (std::size_t unit : {std::size_t{64}, std::size_t{16384}})
+    for (std::size_t n : {4 * ranks * unit - 1, 4 * ranks * unit, 4 * ranks * unit + 5}) all.push_back(n);
+  return all;
+}
+
+/// Calls f(mesh, n) for meshes of one to seven CPU devices and the lengths above.
+template <class F>
+void for_each_length(F&& f) {
+  for (std::size_t ranks = 1; ranks <= 7; ++ranks)
+    for (std::size_t n : lengths(ranks)) {
+      INFO("devices ", ranks, " n ", n);
+      f(ls::mesh::cpu(ranks), n);
+    }
+}
+
+template <class T>
+bool same_bits(T a, T b) {
+  return std::memcmp(&a, &b, sizeof(T)) == 0;
+}
+template <class T>
+bool same_bits(std::vector<T> const& a, std::vector<T> const& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class Error, class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (Error const& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+inline bool contains(std::string const& text, char const* part) { return text.find(part) != std::string::npos; }
+
+}  // namespace sharded_test
