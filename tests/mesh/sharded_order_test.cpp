@@ -1,3 +1,5 @@
+// Covers: select: select remove; types: float
+// Covers: sort: sort stable_sort sorted sort_by_key argsort; types: integers float
 // What reorders sharded arrays: select, remove, and the sort family; results are split evenly again.
 #include <numeric>
 

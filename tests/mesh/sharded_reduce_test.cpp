@@ -1,3 +1,5 @@
+// Covers: reduce: sum mean min max argmin argmax any all count reduce variance evaluate; types: integers float double
+// Covers: scan: inclusive_scan exclusive_scan; types: integers float
 // Reductions and scans of sharded arrays: right, and with the bits of one device on any number of them.
 #include <numeric>
 

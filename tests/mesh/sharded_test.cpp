@@ -1,3 +1,4 @@
+// Covers: map: map where cast neighbor; types: integers float
 // Sharded arrays as values: how they are split, copied and moved, what is written into them, and what is refused.
 #include "sharded_values.hpp"
 
