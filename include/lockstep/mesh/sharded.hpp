@@ -22,6 +22,9 @@ struct shard_set {
   placement placed;
   std::vector<array<T, Rank>> local;
 
+  shard_set(std::shared_ptr<mesh_ranks> r, lockstep::shape<Rank> const& e, placement p)
+      : ranks(std::move(r)), extents(e), placed(p) {}
+
   /// Which part rank `rank` has of the split axis, [0, 0) of none.
   rank_rows rows(std::size_t rank) const {
     return placed.is_split() ? rank_rows(extents[placed.axis()], rank, ranks->size()) : rank_rows(0, 0, 1);

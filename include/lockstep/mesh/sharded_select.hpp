@@ -10,9 +10,8 @@ inline namespace LOCKSTEP_COMPILER {
 /// A new array of one axis, split evenly, of what make(here) returns on every rank, in the order of ranks.
 template <class T, class Make>
 sharded<T> spread_evenly(mesh_ranks& ranks, Make const& make) {
-  auto const set = std::make_shared<shard_set<T, 1>>();
-  set->ranks = ranks_of<compilation>(ranks.devices());
-  set->placed = split_along(axis(0));
+  auto const set =
+      std::make_shared<shard_set<T, 1>>(ranks_of<compilation>(ranks.devices()), shape<1>(), split_along(axis(0)));
   set->local.resize(ranks.devices().local_ranks());
   on_ranks(ranks, [&](rank_context& here) {
     array<T> const mine = make(here);
@@ -40,9 +39,8 @@ sharded<T> spread_evenly(mesh_ranks& ranks, Make const& make) {
 
 /// The elements of `e` whose mask is true, in order: an array of one axis, evenly split. Runs now. Throws shape_error
 /// when the shapes differ, device_error when not all lies on one mesh, split along axis 0 or replicated.
-template <expression E, expression M>
-requires(sharded_expression<E> || sharded_expression<M>) sharded<value_t<E>> select(E const& expression,
-                                                                                    M const& flags) {
+template <sharded_expression E, expression M>
+sharded<value_t<E>> select(E const& expression, M const& flags) {
   auto const& e = borrow_node(expression);
   auto const& mask = borrow_node(flags);
   require_mask("select", e, mask);
@@ -57,8 +55,8 @@ requires(sharded_expression<E> || sharded_expression<M>) sharded<value_t<E>> sel
   });
 }
 /// The elements of `e` whose mask is false, in order; otherwise as select.
-template <expression E, expression M>
-requires(sharded_expression<E> || sharded_expression<M>) sharded<value_t<E>> remove(E const& e, M const& mask) {
+template <sharded_expression E, expression M>
+sharded<value_t<E>> remove(E const& e, M const& mask) {
   return select(e, apply_elementwise(logical_not{}, mask));
 }
 
