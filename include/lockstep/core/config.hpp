@@ -48,6 +48,13 @@
 #define LOCKSTEP_INDEPENDENT
 #endif
 
+// The same for a loop that may be as short as one vector: g++ would make separate scalars of it first.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define LOCKSTEP_ONE_VECTOR _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
+#else
+#define LOCKSTEP_ONE_VECTOR LOCKSTEP_INDEPENDENT
+#endif
+
 // Lets GCC use 64-byte vectors in a function's loops where they exist: tuned for most processors that have them, it
 // uses 32 bytes only. What is inlined into the function follows it. (clang has no such attribute.)
 #if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)

@@ -35,11 +35,15 @@ template <std::size_t K, class Rule, class G>
 
 /// Calls f(first row, number of rows) for strips of a panel. The number is a constant for whole strips, so that loops
 /// over it are a few vector instructions and what they sum stays in registers.
-inline constexpr index strip_width = 32;
+inline constexpr index strip_width = 32, narrow_strip_width = 16;
 template <class F>
 [[gnu::always_inline]] inline void for_each_strip(index rows, F&& f) {
   index j = 0;
   for (; j + strip_width <= rows; j += strip_width) f(j, std::integral_constant<index, strip_width>{});
+  if (j + narrow_strip_width <= rows) {
+    f(j, std::integral_constant<index, narrow_strip_width>{});
+    j += narrow_strip_width;
+  }
   if (j < rows) f(j, rows - j);
 }
 
@@ -52,7 +56,7 @@ template <std::size_t K, class Rule, class X, class A>
     index const here = count;  // a constant, where it is one
     A sums[strip_width];
     auto const fold_line = [&](X* line, auto is_first) {
-      LOCKSTEP_INDEPENDENT
+      LOCKSTEP_ONE_VECTOR
       for (index j = 0; j < here; ++j) {
         auto const value = static_cast<A>(apply_in_panel<K, Rule>(step.value, line[j], known, first + j));
         if constexpr (Rule::template fold<K>::replaces) line[j] = value;
@@ -112,7 +116,7 @@ template <class Rule, class X, class T>
   auto const f = rule.f;
   for_each_strip(rows, [&](index first, auto count) {
     index const here = count;
-    LOCKSTEP_INDEPENDENT
+    LOCKSTEP_ONE_VECTOR
     for (index j = 0; j < here; ++j)
       out[first + j] = static_cast<T>(apply_in_panel<Rule::steps, Rule>(f, line[first + j], known, first + j));
   });
