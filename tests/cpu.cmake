@@ -47,6 +47,8 @@ if(LOCKSTEP_SANITIZE)
   return()
 endif()
 
+include(mesh/mpi.cmake)
+
 # What must not compile does not, and says why: tests/*/*_must_not_compile.cpp (see support/must_not_compile.cmake).
 file(GLOB files CONFIGURE_DEPENDS */*_must_not_compile.cpp)
 foreach(file IN LISTS files)

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,7 +14,7 @@
 #include <vector>
 
 #include "mpi_engine.hpp"
-#include "spmd.hpp"
+#include "process_ranks.hpp"
 
 namespace lockstep {
 
@@ -24,11 +26,14 @@ class mpi_processes final : public mesh_processes {
     MPI_Comm all;
     mpi_library::check(MPI_Comm_dup(MPI_COMM_WORLD, &all), "MPI_Comm_dup");
     MPI_Comm_set_errhandler(all, MPI_ERRORS_RETURN);
+    transport_ = std::make_shared<mpi_transport<Compilation>>(all, devices_per_process);
     MPI_Comm here;
     mpi_library::check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
     MPI_Comm_size(here, &on_this_machine_);
+    char const* const wanted = std::getenv("LOCKSTEP_SHARED_MEMORY");
+    bool const allowed = !wanted || *wanted != '0';
+    if (allowed && static_cast<std::size_t>(on_this_machine_) == transport_->processes()) share_memory(here);
     MPI_Comm_free(&here);
-    transport_ = std::make_shared<mpi_transport<Compilation>>(all, devices_per_process);
   }
 
   std::size_t process() const { return transport_->process(); }
@@ -47,6 +52,51 @@ class mpi_processes final : public mesh_processes {
 
   void run(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) override {
     std::lock_guard lock(running_);
+    try {
+      if (here_)
+        here_->run(devices, f, context);
+      else
+        run_by_messages(devices, f, context);
+    } catch (std::exception const& e) {  // before the launcher ends everybody, because one process fails
+      if (here_ && !here_->all_returned()) mpi_library::get().leave_open();
+      std::fprintf(stderr, "lockstep, process %zu: %s\n", process(), e.what());
+      throw;
+    }
+  }
+
+ private:
+  /// The first process makes the memory and the others open it; without it, when one of them cannot.
+  void share_memory(MPI_Comm here) {
+    std::size_t const bytes[] = {process_ranks<Compilation>::world_bytes(ranks()),
+                                 process_ranks<Compilation>::group_bytes(ranks())};
+    std::vector<process_memory> memory;
+    int good = 1;
+    std::int64_t origin[3] = {getpid(), -1, -1};
+    bool const first = process() == 0;
+    for (std::size_t i = 0; first && good && i < 2; ++i) good = make(memory, [&] { return process_memory(bytes[i]); });
+    for (std::size_t i = 0; first && i < memory.size(); ++i) origin[1 + i] = memory[i].descriptor();
+    mpi_library::check(MPI_Bcast(origin, 3, MPI_INT64_T, 0, here), "MPI_Bcast");
+    for (std::size_t i = 0; !first && good && i < 2; ++i)
+      good = make(memory, [&] { return process_memory(origin[0], static_cast<int>(origin[1 + i]), bytes[i]); });
+    mpi_library::check(MPI_Allreduce(MPI_IN_PLACE, &good, 1, MPI_INT, MPI_MIN, here), "MPI_Allreduce");
+    if (!good) return;
+    for (process_memory& each : memory) each.close_descriptor();
+    std::size_t const mine = ranks() / transport_->processes();
+    here_ = std::make_unique<process_ranks<Compilation>>(std::move(memory[0]), std::move(memory[1]), ranks(),
+                                                         process() * mine, mine);
+    mpi_library::check(MPI_Barrier(here), "MPI_Barrier");
+  }
+  template <class Make>
+  static bool make(std::vector<process_memory>& into, Make const& how) {
+    try {
+      into.push_back(how());
+      return true;
+    } catch (error const&) {
+      return false;
+    }
+  }
+
+  void run_by_messages(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
     mpi_run<Compilation> const run{transport_, runs_++, devices.timeout()};
     std::size_t const first = devices.first_local_rank();
     auto const thrown = on_threads(
@@ -62,30 +112,26 @@ class mpi_processes final : public mesh_processes {
     end(run, thrown, first);
   }
 
- private:
   /// Waits for the others as one waits for threads to be joined, and says what went wrong.
   void end(mpi_run<Compilation> const& run, std::vector<std::exception_ptr> const& thrown, std::size_t first) {
     std::string const missing = wait_for_all(run);
+    if (!missing.empty()) mpi_library::get().leave_open();
     auto const failed = transport_->failed(run.number);
-    if (!missing.empty() || failed.failed) {
-      if (!missing.empty()) mpi_library::get().leave_open();
-      std::size_t const culprit = failed.rank - first;
-      if (failed.failed && culprit < thrown.size() && thrown[culprit]) std::rethrow_exception(thrown[culprit]);
-    }
-    for (std::exception_ptr const& each : thrown)
-      if (each) std::rethrow_exception(each);
-    if (failed.failed) throw communication_error(text_of({"spmd: ", failed.reason}));
-    if (!missing.empty()) throw communication_error(text_of({"spmd: ranks ", missing, " did not return in time"}));
+    if (failed.failed) rethrow_failure(thrown, failed.rank - first, failed.reason);
+    if (!missing.empty())
+      throw communication_error(
+          text_of({"spmd: rank ", missing, " did not return within the timeout after this process"}));
     transport_->forget_before(run.number);
   }
 
   /// The ranks that have not returned in time.
   std::string wait_for_all(mpi_run<Compilation> const& run) {
-    double const end = seconds_now() + run.timeout;
+    constexpr double grace = 0.5;  // seconds to notice that another rank failed
+    double const begun = seconds_now();
     for (std::size_t rank = 0; rank < ranks();) {
       if (transport_->has_left(run.number, rank)) {
         ++rank;
-      } else if (seconds_now() > end) {
+      } else if (seconds_now() > (transport_->failed(run.number).failed ? begun + grace : begun + run.timeout)) {
         std::string missing;
         for (; rank < ranks(); ++rank)
           if (!transport_->has_left(run.number, rank)) append_text(missing, {missing.empty() ? "" : ", ", rank});
@@ -98,6 +144,7 @@ class mpi_processes final : public mesh_processes {
   }
 
   std::shared_ptr<mpi_transport<Compilation>> transport_;
+  std::unique_ptr<process_ranks<Compilation>> here_;  // when all processes are on one machine
   int on_this_machine_ = 1;
   std::mutex running_;
   std::uint64_t runs_ = 0;

@@ -1,0 +1,97 @@
+// Runs under mpirun: mpi_program <mesh> checks every collective; mpi_program <mesh> <failure> makes rank 1 fail, and
+// every other process prints what it is told. mpi.cmake says how it is called.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <lockstep/lockstep.hpp>
+#include <mutex>
+#include <string>
+
+#include "reference.hpp"
+
+namespace ls = lockstep;
+using namespace mesh_test;
+
+namespace {
+
+template <class T, class Input, class Op>
+void check(ls::mesh const& mesh, Op const& op, std::string& wrong) {
+  std::mutex mutex;
+  for (std::size_t count : counts(mesh.size())) {
+    auto const want = expect<T, Input>(mesh.size(), count, op);
+    ls::spmd(mesh, [&](ls::communicator& comm) {
+      std::string const found = check_collectives<T, Input>(comm, want, op);
+      std::lock_guard lock(mutex);
+      if (wrong.empty()) wrong = found;
+    });
+  }
+}
+
+/// Messages around, parts of a split, and many collectives at once.
+void check_others(ls::mesh const& mesh, std::string& wrong) {
+  ls::spmd(mesh, [&](ls::communicator& comm) {
+    std::size_t const ranks = comm.size(), me = comm.rank();
+    std::vector<float> large(100000, static_cast<float>(me)), received(large.size());
+    comm.send(std::span<float const>(large), (me + 1) % ranks, 3);
+    comm.receive(std::span(received), (me + ranks - 1) % ranks, 3);
+    bool good = received.back() == static_cast<float>((me + ranks - 1) % ranks);
+    ls::communicator part = comm.split(static_cast<std::int64_t>(me % 2));
+    int members = 1;
+    part.all_reduce(members, ls::plus{});
+    good = good && members == static_cast<int>((ranks + 1 - me % 2) / 2);
+    std::vector<std::vector<int>> data(10, std::vector<int>(1000, 1));
+    std::vector<ls::pending> all;
+    for (auto& each : data) all.push_back(comm.start_all_reduce(std::span(each), ls::plus{}));
+    comm.barrier();
+    all.clear();
+    for (auto const& each : data) good = good && each == std::vector<int>(1000, static_cast<int>(ranks));
+    if (!good && wrong.empty()) wrong = "messages, parts or started collectives on rank " + std::to_string(me);
+  });
+}
+
+int check_all_on(ls::mesh const& mesh) {
+  std::string wrong;
+  check<float, fractions>(mesh, ls::plus{}, wrong);
+  check<double, exact>(mesh, twice_left{}, wrong);
+  check<std::uint8_t, exact>(mesh, twice_left{}, wrong);
+  check<affine, functions>(mesh, compose{}, wrong);
+  check_others(mesh, wrong);
+  int bad = !wrong.empty();
+  ls::spmd(mesh, [&](ls::communicator& comm) {
+    int sum = bad;
+    comm.all_reduce(sum, ls::plus{});
+    if (comm.rank() == 0) std::printf("%zu ranks: %s\n", comm.size(), sum == 0 ? "good" : "WRONG");
+  });
+  if (bad) std::printf("WRONG: %s\n", wrong.c_str());
+  return bad;
+}
+
+void fail(std::string const& how, ls::communicator& comm) {
+  if (how == "throws") throw std::domain_error("gives up");
+  if (how == "is-killed") raise(SIGKILL);
+  if (how == "exits") _exit(3);
+  if (how == "stops") raise(SIGSTOP);
+  if (how == "disagrees") comm.barrier();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ls::mesh mesh = ls::mesh::parse(argc > 1 ? argv[1] : "mpi");
+  if (argc < 3) return check_all_on(mesh);
+  mesh.set_timeout(1);
+  double const begun = ls::seconds_now();
+  try {
+    ls::spmd(mesh, [&](ls::communicator& comm) {
+      std::vector<float> values(10, 1.0f);
+      comm.all_reduce(std::span(values), ls::plus{});
+      if (comm.rank() == 1) return fail(argv[2], comm);
+      comm.all_reduce(std::span(values), ls::plus{}, "weights");
+    });
+  } catch (ls::error const&) {  // printed by spmd
+    std::fprintf(stderr, "after %.1f s\n", ls::seconds_now() - begun);
+    return 1;
+  }
+  return 0;
+}
