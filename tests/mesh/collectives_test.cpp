@@ -1,7 +1,8 @@
-// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather gather scatter all_to_all; types: integers
-// float double Covers: collectives: all_gather_v gather_v scatter_v all_to_all_v send receive split; types: integers
-// float double Covers: collectives: barrier; types: none Collectives among threads: every result, bit for bit, for up
-// to nine ranks, five types and several operators.
+// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather gather; types: integers float double
+// Covers: collectives: scatter all_to_all all_gather_v gather_v scatter_v all_to_all_v; types: integers float double
+// Covers: collectives: send receive split; types: integers float double
+// Covers: collectives: barrier; types: none
+// Collectives among threads: every result, bit for bit, for up to nine ranks, five types and several operators.
 #include <doctest/doctest.h>
 
 #include <lockstep/mesh/spmd.hpp>

@@ -1,6 +1,7 @@
-// Covers: collectives: all_reduce reduce broadcast all_gather reduce_scatter gather scatter all_to_all; types: integers
-// float double Collectives composed from messages: on an engine that offers the required core and nothing else, and
-// whose sends wait for their receives, so that any circle of waiting ranks shows.
+// Covers: collectives: all_reduce reduce broadcast all_gather reduce_scatter; types: integers float double
+// Covers: collectives: gather scatter all_to_all all_gather_v; types: integers float double
+// Collectives composed from messages: on an engine that offers the required core and nothing else, and whose sends wait
+// for their receives, so that any circle of waiting ranks shows.
 #include <doctest/doctest.h>
 
 #include <condition_variable>

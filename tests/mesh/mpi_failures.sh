@@ -4,13 +4,13 @@
 set -u
 mpirun=$1 flag=$2 program=$3 status=0
 
-check() { # check <failure> <shared memory> <what process 0 says>...
+check() { # check <failure> <shared memory> <what rank 0 says>...
   local failure=$1 shared=$2 output code start=$SECONDS
   shift 2
   output=$(LOCKSTEP_SHARED_MEMORY=$shared timeout 60 "$mpirun" "$flag" 3 "$program" mpi "$failure" 2>&1)
   code=$?
   local said
-  said=$(grep '^lockstep, process 0: ' <<<"$output")
+  said=$(grep '^lockstep, rank 0 failed: ' <<<"$output")
   [ $code -ne 0 ] && [ $code -ne 124 ] || { echo "FAILED: $failure: mpirun ended with $code"; status=1; }
   [ $((SECONDS - start)) -lt 20 ] || { echo "FAILED: $failure took $((SECONDS - start)) s"; status=1; }
   for part in "$@"; do

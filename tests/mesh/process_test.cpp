@@ -1,7 +1,6 @@
-// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather gather scatter all_to_all; types: integers
-// float double Covers: collectives: all_gather_v gather_v scatter_v all_to_all_v send receive split barrier spmd;
-// types: integers float double Collectives among processes that share memory: every result, bit for bit, as among
-// threads; one or more ranks each.
+// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather gather; types: integers float double
+// Covers: collectives: send receive split spmd; types: integers float double
+// Collectives among processes that share memory: every result, bit for bit, as among threads; one or more ranks each.
 #include <doctest/doctest.h>
 
 #include <numeric>

@@ -57,9 +57,8 @@ class mpi_processes final : public mesh_processes {
         here_->run(devices, f, context);
       else
         run_by_messages(devices, f, context);
-    } catch (std::exception const& e) {  // before the launcher ends everybody, because one process fails
+    } catch (...) {
       if (here_ && !here_->all_returned()) mpi_library::get().leave_open();
-      std::fprintf(stderr, "lockstep, process %zu: %s\n", process(), e.what());
       throw;
     }
   }
@@ -83,7 +82,7 @@ class mpi_processes final : public mesh_processes {
     for (process_memory& each : memory) each.close_descriptor();
     std::size_t const mine = ranks() / transport_->processes();
     here_ = std::make_unique<process_ranks<Compilation>>(std::move(memory[0]), std::move(memory[1]), ranks(),
-                                                         process() * mine, mine);
+                                                         process() * mine, mine, print);
     mpi_library::check(MPI_Barrier(here), "MPI_Barrier");
   }
   template <class Make>
@@ -96,6 +95,9 @@ class mpi_processes final : public mesh_processes {
     }
   }
 
+  /// At once, before the launcher ends everybody because one process has failed.
+  static void print(std::string const& what) { std::fprintf(stderr, "lockstep, %s\n", what.c_str()); }
+
   void run_by_messages(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
     mpi_run<Compilation> const run{transport_, runs_++, devices.timeout()};
     std::size_t const first = devices.first_local_rank();
@@ -106,7 +108,9 @@ class mpi_processes final : public mesh_processes {
           f(context, comm);
         },
         [&](std::size_t i, std::string const& why) {
-          transport_->fail(run.number, first + i, text_of({"rank ", first + i, why}));
+          std::string const what = text_of({"rank ", first + i, why});
+          transport_->fail(run.number, first + i, what);
+          print(what);
         },
         [&](std::size_t i) { transport_->leave(run.number, first + i); });
     end(run, thrown, first);

@@ -29,10 +29,15 @@ class process_ranks final : public mesh_processes {
   static std::size_t world_bytes(std::size_t ranks) { return process_world<Compilation>::bytes_for(ranks); }
   static std::size_t group_bytes(std::size_t ranks) { return process_group<Compilation>::bytes_for(ranks); }
 
+  /// Is told at once when a rank of this process fails.
+  using listener = void (*)(std::string const& what);
+
   /// This process has `mine` ranks from `first` on.
-  process_ranks(process_memory world, process_memory group, std::size_t ranks, std::size_t first, std::size_t mine)
+  process_ranks(process_memory world, process_memory group, std::size_t ranks, std::size_t first, std::size_t mine,
+                listener failed = nullptr)
       : world_(std::make_shared<process_world<Compilation>>(std::move(world), ranks)),
-        memory_(std::make_shared<process_memory>(std::move(group))) {
+        memory_(std::make_shared<process_memory>(std::move(group))),
+        failed_(failed) {
     for (std::size_t i = 0; i < mine; ++i) world_->sit(first + i);
   }
 
@@ -49,7 +54,9 @@ class process_ranks final : public mesh_processes {
           f(context, comm);
         },
         [&](std::size_t i, std::string const& why) {
-          world_->fail(first + i, text_of({"rank ", first + i, why}));
+          std::string const what = text_of({"rank ", first + i, why});
+          world_->fail(first + i, what);
+          if (failed_) failed_(what);
         },
         [&](std::size_t i) { world_->leave(first + i); });
     all_returned_ = world_->wait_for_all();
@@ -63,6 +70,7 @@ class process_ranks final : public mesh_processes {
  private:
   std::shared_ptr<process_world<Compilation>> world_;
   std::shared_ptr<process_memory> memory_;
+  listener failed_;
   std::uint64_t runs_ = 0;
   bool all_returned_ = true;
 };
