@@ -5,6 +5,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "../backend/cpu/stream.hpp"
 #include "device.hpp"
 #include "memory_pool.hpp"
 #include "parallel_loop.hpp"
@@ -42,8 +43,13 @@ class cpu_state final : public device_state {
   [[gnu::cold]] void deallocate(void* data, std::size_t bytes) noexcept override { pool_.deallocate(data, bytes); }
 
   [[gnu::cold]] void copy(void* to, void const* from, std::size_t bytes) override {
+    bool const past_caches = bytes >= cpu::stream_from_bytes;  // the C library sees pieces too small for that
     in_pieces(bytes, copy_grain_bytes, [=](std::size_t begin, std::size_t size) {
-      std::memmove(static_cast<char*>(to) + begin, static_cast<char const*>(from) + begin, size);
+      char* const target = static_cast<char*>(to) + begin;
+      char const* const source = static_cast<char const*>(from) + begin;
+      if (!past_caches) return static_cast<void>(std::memmove(target, source, size));
+      cpu::stream_copy(target, source, size);
+      cpu::stream_fence();
     });
   }
   [[gnu::cold]] void copy_from_host(void* to, void const* from, std::size_t bytes) override { copy(to, from, bytes); }

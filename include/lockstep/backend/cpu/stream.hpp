@@ -21,6 +21,9 @@ inline constexpr std::size_t vector_bytes = 32;
 inline constexpr std::size_t vector_bytes = 16;
 #endif
 
+/// Outputs of at least this many bytes are written past the caches, which saves reading them first.
+inline constexpr std::size_t stream_from_bytes = std::size_t{24} << 20;
+
 /// The size of the largest vectors.
 #if defined(__AVX512F__) && !defined(__CUDACC__)
 inline constexpr std::size_t wide_vector_bytes = 64;

@@ -20,9 +20,6 @@ inline constexpr index serial_below = 32768;
 /// Parallel loops are cut into this many pieces per thread, so that a thread that was held up delays little.
 inline constexpr index pieces_per_thread = 4;
 
-/// Outputs of at least this many bytes are written past the caches, which saves reading them first.
-inline constexpr std::size_t stream_from_bytes = std::size_t{24} << 20;
-
 /// Elements evaluated at a time into a buffer in the L1 cache before they are written past the caches.
 inline constexpr index buffer_length = 1024;
 inline constexpr index stream_length = 256;
