@@ -14,6 +14,9 @@
 #define LOCKSTEP_INLINE [[gnu::always_inline]] inline
 #endif
 
+// The same for functions that only CPUs call, because they work on vector registers.
+#define LOCKSTEP_HOST_INLINE [[gnu::always_inline]] inline
+
 // Whether ranks can be GPUs: where nvcc finds NCCL. Programs that run ranks then link it (lockstep::nccl); those that
 // do without GPU ranks can define it as 0.
 #if !defined(LOCKSTEP_NCCL)

@@ -10,8 +10,12 @@ inline namespace LOCKSTEP_COMPILER {
 
 /// Whether the functions below serve a convolution before a pool of `window`.
 template <class T>
-constexpr bool is_narrow(convolution_sizes const& s, index window) {
+constexpr bool is_narrow([[maybe_unused]] convolution_sizes const& s, [[maybe_unused]] index window) {
+#if defined(__CUDACC__)  // without compiler vectors
+  return false;
+#else
   return window == 2 && s.taps() <= 9 && s.filters % panel_columns<T> == 0;
+#endif
 }
 
 /// As many bytes as a register of T has lanes.
@@ -23,13 +27,13 @@ template <class T>
 using lane_shorts [[gnu::vector_size(2 * width<T>)]] = std::int16_t;
 
 template <class T>
-LOCKSTEP_INLINE void store_bytes(std::uint8_t* to, vec_mask<T> v) {
+LOCKSTEP_HOST_INLINE void store_bytes(std::uint8_t* to, vec_mask<T> v) {
   auto const bytes = __builtin_convertvector(__builtin_convertvector(v, lane_shorts<T>), lane_bytes<T>);
   __builtin_memcpy(to, &bytes, sizeof bytes);
 }
 
 template <class T>
-LOCKSTEP_INLINE vec_mask<T> load_bytes(std::uint8_t const* from) {
+LOCKSTEP_HOST_INLINE vec_mask<T> load_bytes(std::uint8_t const* from) {
   lane_bytes<T> bytes;
   __builtin_memcpy(&bytes, from, sizeof bytes);
   return __builtin_convertvector(__builtin_convertvector(bytes, lane_shorts<T>), vec_mask<T>);

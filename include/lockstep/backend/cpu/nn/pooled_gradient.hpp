@@ -48,7 +48,7 @@ inline constexpr std::uint8_t no_place = 255;
 /// Calls f(i) for each of `count` bytes that equals `value`, or, for no_place, that does not; in order. Reads whole
 /// groups of eight bytes.
 template <class F>
-LOCKSTEP_INLINE void each_place(std::uint8_t const* keys, index count, std::uint8_t value, F&& f) {
+LOCKSTEP_HOST_INLINE void each_place(std::uint8_t const* keys, index count, std::uint8_t value, F&& f) {
   for (index first = 0; first < count; first += 64) {
     index const some = std::min<index>(64, count - first);
     std::uint64_t mask = 0;

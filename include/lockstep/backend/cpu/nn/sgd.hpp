@@ -13,7 +13,7 @@ struct sgd_step {
   bool nesterov;
 
   /// g = scale * gradient + decay * p; v = momentum * v + g; p -= rate * (nesterov ? g + momentum * v : v).
-  LOCKSTEP_INLINE void operator()(vec<T>& p, vec<T> gradient, vec<T>& v) const {
+  LOCKSTEP_HOST_INLINE void operator()(vec<T>& p, vec<T> gradient, vec<T>& v) const {
     vec<T> const decayed = decay * p;
     vec<T> const g = scale * gradient + decayed;
     v = momentum * v + g;

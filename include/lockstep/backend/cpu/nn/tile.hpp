@@ -32,8 +32,12 @@ struct tile_addresses {
 };
 
 template <class T>
-LOCKSTEP_INLINE vec<T> rectify(vec<T> v) {
+LOCKSTEP_HOST_INLINE vec<T> rectify(vec<T> v) {
+#if defined(__CUDACC__)
+  return v.each(v, [](T x, T) { return x < T(0) ? T(0) : x; });
+#else
   return v < vec<T>{} ? vec<T>{} : v;  // keeps NaN, as the scalar form does
+#endif
 }
 
 /// c[row][0..panel_columns) = sum over the walk of a[row] * b[0..panel_columns), for `Rows` rows. The order of each sum
