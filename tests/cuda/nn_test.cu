@@ -63,8 +63,10 @@ struct on_gpu {
                            each.data());
     nn::gpu::sum_results(where, each.data(), shards, sums.data(), true);
     std::vector<std::size_t> layers;
-    network.backward(parameters.data(), images.data(), shards, result.data(),
-                     [&](std::size_t layer) { layers.push_back(layer); });
+    network.backward(
+        parameters.data(), images.data(), shards,
+        [&](std::size_t layer) { return result.data() + plan::parameter_blocks[layer].offset; },
+        [&](std::size_t layer) { layers.push_back(layer); });
     std::vector<std::size_t> expected;
     for (std::size_t i = plan::layer_count; i-- > 0;)
       if (plan::parameter_blocks[i].count > 0) expected.push_back(i);

@@ -77,10 +77,11 @@ class replica {
   }
 
   /// One step over the samples `batch` of `source`: all ranks call it with the same arguments, and end with the same
-  /// parameters. Returns loss and right answers of the whole batch, before the update. When that loss is not finite,
-  /// nothing is updated.
-  totals step(communicator& comm, Loss const& loss, Optimizer const& optimizer, sample_source const& source,
-              std::span<index const> batch, float learning_rate, float gradient_scale) {
+  /// parameters. Calls take(totals) with loss and right answers of the whole batch, before the update. When that loss
+  /// is not finite, nothing is updated.
+  template <class Take>
+  void step(communicator& comm, Loss const& loss, Optimizer const& optimizer, sample_source const& source,
+            std::span<index const> batch, float learning_rate, float gradient_scale, Take const& take) {
     next_bucket_ = 0;
     each_in_lanes(comm, shards_.count(), [&](lane& mine, index shard) {
       results_[static_cast<std::size_t>(shard)] = backward(comm, loss, source, batch, mine, shard);
@@ -91,8 +92,11 @@ class replica {
       update(comm, optimizer, learning_rate, gradient_scale);
     else
       for (pending& each : pending_) each.wait();
-    return sums;
+    take(sums);
   }
+  /// Every step has ended when `step` returns.
+  template <class Take>
+  void finish_steps(Take const&) {}
 
   /// Sums over all samples of `source`, shared among the ranks; the same on every rank, whatever their number.
   totals evaluate(communicator& comm, Loss const& loss, sample_source const& source) {

@@ -14,12 +14,25 @@
 #include "persistence.hpp"
 #include "progress.hpp"
 #include "replica.hpp"
+#if LOCKSTEP_NCCL
+#include "gpu_replica.cuh"
+#endif
 
 namespace lockstep::nn {
 inline namespace LOCKSTEP_COMPILER {
 
-/// Trains a network on the devices of a mesh. Memory per device: a gradient for each of its shards, parameters and
-/// velocity, and activations of a shard for each of its threads.
+#if LOCKSTEP_NCCL
+template <class Network, class Loss, class Optimizer>
+using replica_on_gpu = gpu_replica<Network, Loss, Optimizer>;
+#else
+/// In files that cannot run ranks on GPUs spmd throws before a replica is made.
+template <class Network, class Loss, class Optimizer>
+using replica_on_gpu = replica<Network, Loss, Optimizer>;
+#endif
+
+/// Trains a network on the devices of a mesh, CPUs or GPUs; on GPUs with cross_entropy and sgd, in files compiled by
+/// nvcc. Bits are the same on any number of devices of one kind. Memory per device: a gradient for each of its shards,
+/// parameters and velocity, and activations of a shard for each of its threads (GPUs: of all its shards).
 template <class Network, class Loss = cross_entropy, class Optimizer = sgd>
 class trainer {
  public:
@@ -92,7 +105,8 @@ class trainer {
   }
 
  private:
-  using replica_type = replica<Network, Loss, Optimizer>;
+  template <class Replica>
+  using replicas = std::vector<std::unique_ptr<Replica>>;
 
   trainer(training_state<Network, Optimizer> saved, mesh devices, Loss loss)
       : mesh_(std::move(devices)), loss_(std::move(loss)), saved_(std::move(saved)) {
@@ -136,15 +150,22 @@ class trainer {
   /// f(communicator, replica) on every rank. After a failure replicas may differ, so they are made anew next time.
   template <class F>
   void on_every_rank(F const& f) {
-    replicas_.resize(mesh_.size());
+    if (mesh_.is_cpu())
+      run_on_ranks(cpu_replicas_, f);
+    else
+      run_on_ranks(gpu_replicas_, f);
+  }
+  template <class Replica, class F>
+  void run_on_ranks(replicas<Replica>& all, F const& f) {
+    all.resize(mesh_.size());
     try {
       spmd(mesh_, [&](communicator& comm) {
-        std::unique_ptr<replica_type>& mine = replicas_[comm.rank()];
-        if (!mine) mine = std::make_unique<replica_type>(comm, saved_.model, saved_.velocity, saved_.options);
+        std::unique_ptr<Replica>& mine = all[comm.rank()];
+        if (!mine) mine = std::make_unique<Replica>(comm, saved_.model, saved_.velocity, saved_.options);
         f(comm, *mine);
       });
     } catch (...) {
-      replicas_.clear();
+      all.clear();
       throw;
     }
   }
@@ -155,7 +176,7 @@ class trainer {
     double seconds = 0, communication = 0;  // summed over ranks
     std::uint64_t bytes = 0;
     std::mutex mutex;
-    on_every_rank([&](communicator& comm, replica_type& mine) {
+    on_every_rank([&](communicator& comm, auto& mine) {
       epoch_summary const found = steps(comm, mine, {training, how}, order, shown);
       std::lock_guard lock(mutex);
       seconds += found.seconds;
@@ -172,39 +193,48 @@ class trainer {
 
   /// The epoch has succeeded: what the replicas hold becomes the trainer's state.
   void keep(data::standardization const& how) {
-    auto const& first = *replicas_.front();
-    saved_.model = first.model();
-    saved_.velocity.assign(first.velocity().begin(), first.velocity().end());
+    auto const take = [&](auto const& first) {
+      saved_.model = first.model();
+      auto const& velocity = first.velocity();
+      saved_.velocity.assign(velocity.begin(), velocity.end());
+    };
+    mesh_.is_cpu() ? take(*cpu_replicas_.front()) : take(*gpu_replicas_.front());
     saved_.how = how;
     ++saved_.epochs_done;
   }
 
-  /// One rank's steps through an epoch.
-  epoch_summary steps(communicator& comm, replica_type& mine, sample_source const& source,
-                      std::vector<index> const& order, progress& shown) const {
+  /// One rank's steps through an epoch. A replica on a GPU tells what a step gave when a later one has been queued.
+  template <class Replica>
+  epoch_summary steps(communicator& comm, Replica& mine, sample_source const& source, std::vector<index> const& order,
+                      progress& shown) const {
     train_options const& options = saved_.options;
     auto const samples = static_cast<index>(order.size());
     auto const begun = progress::clock::now();
     epoch_summary result;
     result.epoch = saved_.epochs_done + 1;
     index const steps_per_epoch = (samples + options.batch - 1) / options.batch;
+    auto const rate = [&](index step) {
+      return options.learning_rate(saved_.epochs_done * steps_per_epoch + step, steps_per_epoch);
+    };
     totals sums;
-    for (; result.steps < steps_per_epoch; ++result.steps) {
-      index const begin = result.steps * options.batch, count = std::min(options.batch, samples - begin);
-      float const scale = options.reduction == reduction::mean ? 1 / static_cast<float>(count) : 1.0f;
-      result.learning_rate =
-          options.learning_rate(saved_.epochs_done * steps_per_epoch + result.steps, steps_per_epoch);
-      totals const found =
-          mine.step(comm, loss_, saved_.optimizer, source,
-                    std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)),
-                    result.learning_rate, scale);
+    auto const take = [&](totals const& found) {
+      result.learning_rate = rate(result.steps);
       check_finite(found, result);
       sums += found;
-      auto const so_far = mean(sums, static_cast<double>(begin + count));
+      index const seen = std::min(samples, ++result.steps * options.batch);
+      auto const so_far = mean(sums, static_cast<double>(seen));
       result.loss = so_far.loss;
       result.accuracy = so_far.accuracy;
-      if (comm.rank() == 0) shown.step(result.epoch, begin + count, so_far.loss, so_far.accuracy);
+      if (comm.rank() == 0) shown.step(result.epoch, seen, so_far.loss, so_far.accuracy);
+    };
+    for (index step = 0; step < steps_per_epoch; ++step) {
+      index const begin = step * options.batch, count = std::min(options.batch, samples - begin);
+      float const scale = options.reduction == reduction::mean ? 1 / static_cast<float>(count) : 1.0f;
+      mine.step(comm, loss_, saved_.optimizer, source,
+                std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), rate(step),
+                scale, take);
     }
+    mine.finish_steps(take);
     result.seconds = std::chrono::duration<double>(progress::clock::now() - begun).count();
     result.images_per_second = static_cast<double>(samples) / result.seconds;
     return result;
@@ -221,7 +251,8 @@ class trainer {
   mesh mesh_;
   Loss loss_;
   training_state<Network, Optimizer> saved_;  // as of the last epoch that succeeded
-  std::vector<std::unique_ptr<replica_type>> replicas_;
+  replicas<replica<Network, Loss, Optimizer>> cpu_replicas_;
+  replicas<replica_on_gpu<Network, Loss, Optimizer>> gpu_replicas_;
 };
 
 }  // namespace LOCKSTEP_COMPILER

@@ -1,7 +1,7 @@
 // Softmax, negative log likelihood and its gradient in one pass over the logits: a warp per sample.
 #pragma once
 
-#include "geometry.cuh"
+#include "elementwise.cuh"
 
 namespace lockstep::nn::gpu {
 inline namespace LOCKSTEP_COMPILER {
@@ -30,14 +30,14 @@ __global__ void __launch_bounds__(cuda::block_threads)
   greatest = __shfl_sync(everyone, greatest, 0);  // with NaN among them, lanes may differ
   double const shift = static_cast<double>(row[greatest]);
   double sum = 0;
-  for (int i = lane; i < classes; i += cuda::warp_lanes) sum += exp(static_cast<double>(row[i]) - shift);
+  for (int i = lane; i < classes; i += cuda::warp_lanes) sum += ::exp(static_cast<double>(row[i]) - shift);
   for (int step = cuda::warp_lanes / 2; step > 0; step /= 2) sum += __shfl_xor_sync(everyone, sum, step);
   int const label = labels[n];
   if (lane == 0)
-    results[n] = {log(sum) + shift - static_cast<double>(row[label]), static_cast<double>(greatest == label)};
+    results[n] = {::log(sum) + shift - static_cast<double>(row[label]), static_cast<double>(greatest == label)};
   if (!gradient) return;
   for (int i = lane; i < classes; i += cuda::warp_lanes)
-    gradient[n * classes + i] = static_cast<T>(exp(static_cast<double>(row[i]) - shift) / sum - (i == label));
+    gradient[n * classes + i] = static_cast<T>(::exp(static_cast<double>(row[i]) - shift) / sum - (i == label));
 }
 
 /// Writes loss and right answer of each sample, and d loss / d logits to `gradient` unless it is null. Labels must be
@@ -76,6 +76,27 @@ inline void sum_results(device const& where, sample_result const* results, shard
                         sample_result* sums, bool tree) {
   launch(where, "the cross entropy", sum_results_kernel<sample_result>, 1, cuda::block_threads, results, shards, sums,
          tree);
+}
+
+/// A thread per chunk of `chunk` samples, which it sums in order.
+template <class Result>
+struct sum_chunk {
+  Result const* results;
+  index samples, chunk;
+  Result* sums;
+  __device__ void operator()(index i) const {
+    Result sum{0, 0};
+    for (index n = i * chunk; n < samples && n < (i + 1) * chunk; ++n) {
+      sum.loss += results[n].loss;
+      sum.correct += results[n].correct;
+    }
+    sums[i] = sum;
+  }
+};
+inline void sum_chunks(device const& where, sample_result const* results, index samples, index chunk,
+                       sample_result* sums) {
+  each_element(where, "the cross entropy", cuda::ceil_div(samples, chunk),
+               sum_chunk<sample_result>{results, samples, chunk, sums});
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -20,8 +20,8 @@ class device_arena {
   std::size_t plan(std::size_t bytes) { return std::exchange(bytes_, bytes_ + (bytes + 255) / 256 * 256); }
   void take(device const& where) { memory_ = array<std::uint8_t>(where, shape<1>(static_cast<index>(bytes_))); }
   template <class T>
-  T* at(std::size_t offset) {
-    return reinterpret_cast<T*>(memory_.data() + offset);
+  T* at(std::size_t offset) const {
+    return reinterpret_cast<T*>(static_cast<std::uint8_t*>(memory_.shared_storage()->data) + offset);
   }
   std::size_t bytes() const { return bytes_; }
 
@@ -72,13 +72,16 @@ class network {
   /// Where the gradient of the logits has to be before the backward pass.
   T* logits_gradient() { return gradient(stages_.size()); }
 
-  /// Queues the backward pass: writes to `gradient` the sum over the shards, in a binary tree, of d loss / d parameter.
-  /// Calls on_layer_gradient(layer) when what makes that layer's block final has been queued, for the last layer first.
-  template <class F>
-  void backward(T const* parameters, T const* images, shard_samples const& shards, T* sums, F&& on_layer_gradient) {
+  /// Queues the backward pass: the sum over the shards, in a binary tree, of d loss / d parameter. That of a layer's
+  /// parameters goes to place(layer), and on_layer_gradient(layer) is called when what makes it final has been queued,
+  /// for the last layer first.
+  template <class Place, class F>
+  void backward(T const* parameters, T const* images, shard_samples const& shards, Place const& place,
+                F&& on_layer_gradient) {
     for (std::size_t i = stages_.size(); i-- > 0;) {
-      backward_stage(i, parameters, input(i, images), shards, sums);
-      if (stages_[i].parameters.count > 0) on_layer_gradient(stages_[i].layer);
+      stage const& s = stages_[i];
+      backward_stage(i, parameters, input(i, images), shards, s.parameters.count > 0 ? place(s.layer) : nullptr);
+      if (s.parameters.count > 0) on_layer_gradient(s.layer);
     }
   }
 
@@ -136,8 +139,7 @@ class network {
       convolve_gradient_of_parameters(where_, out, in, shards, pieces_[i], partial);
       auto const count = static_cast<index>(s.parameters.count);
       each_element(where_, "the sum over shards", count,
-                   sum_shards<T>{partial, sums + s.parameters.offset, count, static_cast<int>(shards.count),
-                                 static_cast<int>(pieces_[i])});
+                   sum_shards<T>{partial, sums, count, static_cast<int>(shards.count), static_cast<int>(pieces_[i])});
       if (i > 0 && samples > 0) convolve_gradient_of_input(where_, out, parameters + s.parameters.offset, to, samples);
     }
   }
