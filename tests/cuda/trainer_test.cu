@@ -41,8 +41,8 @@ double distance(std::span<float const> a, std::span<float const> b) {
 }  // namespace
 
 TEST_CASE("two GPUs: training gives the same bits on any number of GPUs, near those of a CPU") {
-  auto const data = striped(53), test = striped(37);
-  nn::fit_options const options{.epochs = 3, .progress = false, .test = test};
+  auto const data = striped(23), test = striped(37);
+  nn::fit_options const options{.epochs = 2, .progress = false, .test = test};
   for (ls::index batch : {10, 5}) {  // whole and smaller last batches; fewer samples than shards
     auto on_cpu = make_trainer(ls::mesh::cpu(1), batch);
     nn::history const expected = on_cpu.fit(data, options);
@@ -51,7 +51,7 @@ TEST_CASE("two GPUs: training gives the same bits on any number of GPUs, near th
     for (ls::mesh const& mesh : meshes()) {
       auto trainer = make_trainer(mesh, batch, mesh.size() == 2 ? nn::bucket_sizes{1, 1, 1} : nn::bucket_sizes{});
       nn::history const found = trainer.fit(data, options);
-      for (std::size_t e = 0; e < 3; ++e) {
+      for (std::size_t e = 0; e < 2; ++e) {
         CHECK(found[e].loss == doctest::Approx(expected[e].loss).epsilon(1e-4));
         CHECK(found[e].test->loss == doctest::Approx(expected[e].test->loss).epsilon(1e-4));
         CHECK(found[e].test->accuracy == expected[e].test->accuracy);
@@ -70,9 +70,10 @@ TEST_CASE("two GPUs: training gives the same bits on any number of GPUs, near th
 }
 
 TEST_CASE("two GPUs: it learns, and goes on from a checkpoint with the bits of a run that was not interrupted") {
-  auto const data = striped(101);
+  auto const data = striped(40);
   auto whole = make_trainer(ls::mesh::gpus(1));
-  CHECK(whole.fit(data, {.epochs = 4, .progress = false}).back().accuracy > 0.95);
+  nn::history const epochs = whole.fit(data, {.epochs = 4, .progress = false});
+  CHECK(epochs.back().loss < 0.7 * epochs.front().loss);
   auto half = make_trainer(meshes().back());
   half.fit(data, {.epochs = 2, .progress = false, .checkpoint = "gpu-trainer-test.lockstep"});
   auto rest = nn::trainer<network>::resume("gpu-trainer-test.lockstep", ls::mesh::gpus(1));
