@@ -4,19 +4,20 @@
 # case; kernels; waits of the host; bytes read by kernels; bytes written by kernels; sectors. 100000 floats are 400000
 # bytes in 12500 sectors.
 set(expected
-    "map|1|0|800000|400000"
+    "map|1|0|800000|400000|37500"  # an operand that is named twice is read once
     "many operands|1|0|2400000|400000|87500"
-    "fuse|1|0|800000|800000"
+    "fuse|1|0|800000|800000|50000"
     "softmax|1|0|400000|400000"
-    "bounded select|3|0|-|-"     # two of CUB; how often their blocks look for others varies
+    "bounded select|2|0|-|-"     # how often blocks look for others varies
     "reduce|2|0|800100|104"      # 25 tiles, each with a partial result of 4 bytes
+    "squares|2|0|400100|104|12551"  # 12500 of the array, one of each tile written and read, one of the result
     "evaluate|2|0|800500|516"    # 4 + 4 + 12 bytes per tile, 16 bytes of results
     "normalize|3|0|800104|400104"
     "columns|2|0|406400|6800"    # 16 blocks of 64 lines for each of 100 columns
     "rows|1|0|400000|4000"
     "scan|1|0|-|-"               # waits for other blocks by reading flags: their number varies
     "fill and copy|1|0|-|400000"  # the copy is no kernel
-    "value|2|2|400100|104")      # the copy of a value to the host, and the wait for it
+    "value|2|1|400100|104")      # one wait, for the value in pinned memory
 
 function(count case repetitions prefix)
   set(stats "${WORK}/launches-${repetitions}.json")

@@ -64,6 +64,12 @@ TEST_CASE("launches: reduce") {
   CHECK(static_cast<float>(in.value) == 200000);
 }
 
+TEST_CASE("launches: squares") {
+  inputs in;
+  for (int i = 0; i < repetitions(); ++i) in.value = ls::sum(in.b * in.b);
+  CHECK(static_cast<float>(in.value) == 400000);
+}
+
 TEST_CASE("launches: evaluate") {
   inputs in;
   for (int i = 0; i < repetitions(); ++i) {

@@ -1,6 +1,6 @@
 // Covers: select: select remove select_if remove_if; types: integers float double structs
 // Covers: select: partition nonzero unique unique_with_counts run_length_decode; types: integers float double structs
-// select, partition, nonzero and unique on a GPU against the same on a CPU device, at the sizes around CUB's tiles.
+// select, partition, nonzero and unique on a GPU against the same on a CPU device, at the sizes around tiles.
 #include <doctest/doctest.h>
 
 #include <lockstep/lockstep.hpp>

@@ -9,6 +9,7 @@
 #include "../expression/views.hpp"
 #if LOCKSTEP_CUDA
 #include "../backend/cuda/map.cuh"
+#include "../backend/cuda/transpose.cuh"
 #else
 #include "../backend/no_cuda.hpp"
 #endif
@@ -69,9 +70,12 @@ requires(Rank > 1 && std::is_same_v<std::remove_const_t<S>, T>) bool copied_in_b
   from.extents = e.elements.extents;
   from.strides = e.elements.strides;
   std::size_t const axis = cpu::turned_axis(from);
-  if (axis == Rank || !where.is_cpu() || !(target.strides == row_major_strides(target.extents))) return false;
-  cpu::copy_turned(where, from, axis, target.data);
-  return true;
+  if (axis == Rank || !(target.strides == row_major_strides(target.extents))) return false;
+  if (where.is_cpu()) return cpu::copy_turned(where, from, axis, target.data), true;
+#if LOCKSTEP_CUDA
+  if constexpr (sizeof(T) <= cuda::most_turned_bytes) return cuda::copy_turned(where, from, axis, target.data), true;
+#endif
+  return false;
 }
 
 /// Evaluates into memory of the expression's shape. `past_caches` says that no leaf overlaps it.

@@ -66,9 +66,10 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
     reduction_part<Reducer, std::remove_const_t<decltype(evaluator)>> const part{reducer, evaluator};
     index const total = operand.shape()[0];
     if (context.where.is_gpu()) {
-      array<index> const at = evaluate_to_array<index>(context.where, offsets);
-      return cuda::reduce_segments<value_t<E>>(context, part, total, at.data(), extents[0],
-                                               of_nothing(context, at.data()), target.data);
+      array<index> copy;
+      index const* const at = indices_in_memory(context.where, copy);
+      return cuda::reduce_segments<value_t<E>>(context, part, total, at, extents[0], of_nothing(context, at),
+                                               target.data);
     }
     array<value_t<O>> copy;
     cpu::offset_row<value_t<O>> const at{offsets_in_memory(context.where, copy)};
@@ -91,6 +92,12 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
     if constexpr (requires { offsets.elements.data; })
       if (offsets.elements.strides[0] == 1) return offsets.elements.data;
     copy = evaluate_to_array<value_t<O>>(where, offsets);
+    return copy.data();
+  }
+  /// The same as indices.
+  index const* indices_in_memory(device const& where, array<index>& copy) const {
+    if constexpr (std::is_same_v<value_t<O>, index>) return offsets_in_memory(where, copy);
+    copy = evaluate_to_array<index>(where, offsets);
     return copy.data();
   }
   /// The result of an empty segment on a GPU. Where that is an error, the host waits to hear whether there is one.

@@ -64,8 +64,11 @@ class gpu_state final : public device_state {
   }
   void copy_to_host(void* to, void const* from, std::size_t bytes) override {
     require_not_recording("a value on the host");
-    transfer(to, from, bytes, cudaMemcpyDeviceToHost);
+    std::lock_guard const lock(landing_mutex_);
+    void* const landing = bytes <= landing_bytes ? take_landing() : nullptr;
+    transfer(landing ? landing : to, from, bytes, cudaMemcpyDeviceToHost);
     synchronize();
+    if (landing) std::memcpy(to, landing, bytes);
   }
   void copy_from_host_async(void* to, void const* from, std::size_t bytes) override {
     transfer(to, from, bytes, cudaMemcpyHostToDevice);
@@ -124,6 +127,11 @@ class gpu_state final : public device_state {
     on_this_gpu([&] { return cudaFreeHost(data); });
   }
 
+  void give_back_landing() noexcept {
+    if (landing_) deallocate_host(landing_, landing_bytes);
+    landing_ = nullptr;
+  }
+
   bool is_recording() const override { return recording_ != nullptr; }
   void begin_capture() override {
     require_not_recording("the beginning of another graph");
@@ -152,6 +160,7 @@ class gpu_state final : public device_state {
 
  private:
   static constexpr char const* setting_up = ", asked to set up";
+  static constexpr std::size_t landing_bytes = 4096;
 
   void find_pool() {
     check(cudaDeviceGetDefaultMemPool(&pool_, number), "cudaDeviceGetDefaultMemPool", name, setting_up);
@@ -168,6 +177,11 @@ class gpu_state final : public device_state {
     }
     check(status, "cudaMallocAsync", name, ", asked to allocate ", bytes, " bytes");
     return data;
+  }
+  /// Pinned memory for values on their way to the host: a copy to any other waits, and then there is a second wait.
+  void* take_landing() {
+    if (!landing_) landing_ = allocate_host(landing_bytes);
+    return landing_;
   }
   void* take_for_graph(std::size_t bytes) {
     void* const data = recording_->take(bytes);
@@ -219,6 +233,8 @@ class gpu_state final : public device_state {
 
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
+  std::mutex landing_mutex_;
+  void* landing_ = nullptr;
   std::shared_ptr<graph_memory> recording_;  ///< of the graph that is being recorded
   std::mutex graph_mutex_;
   std::map<void*, std::shared_ptr<graph_memory>> of_graphs_;
@@ -242,12 +258,17 @@ inline void require_gpu(int number) {
                        "cudaSetDevice would give " + cudaGetErrorName(cudaErrorInvalidDevice));
 }
 
-/// Lets GPUs finish what is queued, memory to be given back included, when the program ends.
+/// Lets GPUs finish what is queued, memory to be given back included, when the program ends. Streams of the caller's
+/// may be gone by then.
+template <bool OwnStreams, class States>
 struct finish_at_exit {
-  std::map<int, gpu_state*> const& states;
+  States const& states;
   ~finish_at_exit() {
-    for (auto const& [number, state] : states)
-      if (state) static_cast<void>(cudaStreamSynchronize(state->stream()));
+    for (auto const& [key, state] : states) {
+      if (!state) continue;
+      if constexpr (OwnStreams) static_cast<void>(cudaStreamSynchronize(state->stream()));
+      state->give_back_landing();
+    }
   }
 };
 
@@ -255,7 +276,7 @@ struct finish_at_exit {
 inline device_state* gpu_of(int number) {
   static std::mutex mutex;
   static auto& states = *new std::map<int, gpu_state*>;
-  static finish_at_exit const finish{states};
+  static finish_at_exit<true, std::map<int, gpu_state*>> const finish{states};
   std::lock_guard lock(mutex);
   auto& found = states[number];
   if (!found) {
@@ -269,7 +290,9 @@ inline device_state* gpu_of(int number) {
 /// The GPU with the caller's stream. Kept for ever, too, for whatever stream has that handle next.
 inline device_state* gpu_on_stream(int number, cudaStream_t stream) {
   static std::mutex mutex;
-  static auto& states = *new std::map<std::pair<int, cudaStream_t>, gpu_state*>;
+  using states_by_stream = std::map<std::pair<int, cudaStream_t>, gpu_state*>;
+  static auto& states = *new states_by_stream;
+  static finish_at_exit<false, states_by_stream> const finish{states};
   std::lock_guard lock(mutex);
   require_gpu(number);
   int owner = number;

@@ -7,6 +7,7 @@
 #include "../../array/storage.hpp"
 #include "../../expression/host_only.hpp"
 #include "launch.cuh"
+#include "repeats.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -52,10 +53,10 @@ indexed_iterator<T, Read> iterate(Read const& read) {
 /// The values of an evaluator in row-major order, as T.
 template <class T, class Evaluator, std::size_t R>
 struct values_in_order {
-  Evaluator evaluator;
+  once_t<Evaluator> evaluator;
   index_space<R> space;
 
-  values_in_order(Evaluator const& e, shape<R> const& extents) : evaluator(e), space(extents) {}
+  values_in_order(Evaluator const& e, shape<R> const& extents) : evaluator(once(e)), space(extents) {}
   LOCKSTEP_INLINE T operator()(index i) const { return static_cast<T>(evaluator.at(space[i])); }
 };
 struct own_index {

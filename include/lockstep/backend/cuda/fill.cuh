@@ -22,19 +22,52 @@ template <class Word>
 __global__ void fill_kernel(Word* to, fill_pattern<Word> pattern, std::size_t total) {
   std::size_t const step = std::size_t{gridDim.x} * blockDim.x;
   for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step)
-    to[i] = pattern.words[pattern.count == 1 ? 0 : i % pattern.count];
+    to[i] = pattern.words[i % pattern.count];
+}
+
+template <class Word>
+struct alignas(16) fill_pack {
+  Word words[16 / sizeof(Word)];
+};
+/// One word, 16 bytes at a time but for the two ends.
+template <class Word>
+__global__ void __launch_bounds__(256) fill_word_kernel(Word* to, Word word, std::size_t total) {
+  constexpr std::size_t length = 16 / sizeof(Word);
+  std::size_t const shift = reinterpret_cast<std::uintptr_t>(to) % 16 / sizeof(Word), end = shift + total;
+  Word* const aligned = to - shift;
+  fill_pack<Word> all;
+#pragma unroll
+  for (std::size_t k = 0; k < length; ++k) all.words[k] = word;
+  for (std::size_t i = (std::size_t{blockIdx.x} * blockDim.x + threadIdx.x) * length; i < end;
+       i += std::size_t{gridDim.x} * blockDim.x * length) {
+    if (i >= shift && i + length <= end) {
+      *reinterpret_cast<fill_pack<Word>*>(aligned + i) = all;
+    } else {
+      for (std::size_t k = i < shift ? shift : i; k < i + length && k < end; ++k) aligned[k] = word;
+    }
+  }
 }
 
 /// The widest word that divides both the pattern and its place in memory.
 template <class Word>
 void fill_words(void* to, void const* pattern, std::size_t size, std::size_t count, cudaStream_t stream) {
+  constexpr std::size_t threads = 256, most_blocks = 4096;
+  auto const blocks = [&](std::size_t work) {
+    return static_cast<unsigned>(std::min(most_blocks, (work + threads - 1) / threads));
+  };
+  if (size == sizeof(Word)) {
+    Word word;
+    std::memcpy(&word, pattern, size);
+    check(queue_kernel(stream, fill_word_kernel<Word>, blocks(count * sizeof(Word) / 16 + 2), threads, 0,
+                       static_cast<Word*>(to), word, count),
+          "the launch of fill_word_kernel", "filling memory");
+    return;
+  }
   fill_pattern<Word> words{};
   words.count = static_cast<unsigned>(size / sizeof(Word));
   std::memcpy(words.words, pattern, size);
-  constexpr std::size_t threads = 256, most_blocks = 4096;
   std::size_t const total = count * words.count;
-  auto const blocks = static_cast<unsigned>(std::min(most_blocks, (total + threads - 1) / threads));
-  check(queue_kernel(stream, fill_kernel<Word>, blocks, threads, 0, static_cast<Word*>(to), words, total),
+  check(queue_kernel(stream, fill_kernel<Word>, blocks(total), threads, 0, static_cast<Word*>(to), words, total),
         "the launch of fill_kernel", "filling memory");
 }
 

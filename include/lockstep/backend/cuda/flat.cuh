@@ -70,16 +70,17 @@ struct flat_call {
     return load<N>(i, std::index_sequence_for<Operands...>{});
   }
 
- private:
-  template <int N, std::size_t... I>
-  LOCKSTEP_INLINE auto load(index i, std::index_sequence<I...>) const {
-    return apply<N>(get<I>(operands).template load<N>(i)...);
-  }
   template <int N, class... Xs>
   LOCKSTEP_INLINE auto apply(pack<Xs, N> const&... xs) const {
     pack<std::remove_cvref_t<decltype(function(xs.values[0]...))>, N> results;
     for (int k = 0; k < N; ++k) results.values[k] = function(xs.values[k]...);
     return results;
+  }
+
+ private:
+  template <int N, std::size_t... I>
+  LOCKSTEP_INLINE auto load(index i, std::index_sequence<I...>) const {
+    return apply<N>(get<I>(operands).template load<N>(i)...);
   }
 };
 

@@ -4,8 +4,8 @@
 
 #include "../../array/view.hpp"
 #include "../../expression/host_only.hpp"
-#include "flat.cuh"
 #include "launch.cuh"
+#include "repeats.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -22,102 +22,76 @@ struct output {
 inline constexpr int indexed_items = 4;
 inline constexpr int packs_per_thread = 2;
 
-template <class T, class Tree>
-struct flat_output {
-  T* target;
-  Tree tree;
-
-  template <int N>
-  LOCKSTEP_INLINE pack<T, N> evaluate(index i) const {
-    auto const values = tree.template load<N>(i);
-    pack<T, N> results;
-    for (int k = 0; k < N; ++k) results.values[k] = static_cast<T>(values.values[k]);
-    return results;
-  }
-  template <int N>
-  LOCKSTEP_INLINE void store(index i, pack<T, N> const& values) const {
-    *reinterpret_cast<pack<T, N>*>(target + i) = values;
-  }
-};
-
-/// What one thread writes to one output.
+/// What one thread holds of one or more results.
 template <class Value, int Count>
 struct held {
   Value values[Count];
 };
 
-template <int N, class T, class Tree>
-__device__ __forceinline__ auto evaluate_packs(flat_output<T, Tree> const& out, index first, index step) {
-  held<pack<T, N>, packs_per_thread> all;
+/// Output K of N elements, whose values are lists of one for each output.
+template <std::size_t K, int N, class T, class Values>
+__device__ __forceinline__ void store_pack(T* target, Values const& all) {
+  pack<T, N> results;
 #pragma unroll
-  for (int u = 0; u < packs_per_thread; ++u) all.values[u] = out.template evaluate<N>(first + u * step);
-  return all;
-}
-template <int N, class T, class Tree>
-__device__ __forceinline__ void store_packs(flat_output<T, Tree> const& out, index first, index step,
-                                            held<pack<T, N>, packs_per_thread> const& all) {
-#pragma unroll
-  for (int u = 0; u < packs_per_thread; ++u) out.template store<N>(first + u * step, all.values[u]);
+  for (int k = 0; k < N; ++k) results.values[k] = static_cast<T>(get<K>(all.values[k]));
+  *reinterpret_cast<pack<T, N>*>(target) = results;
 }
 
 /// Blocks of packs_per_thread packs of N elements per thread; the last one element by element.
-template <int N, class... Outputs>
-__global__ void __launch_bounds__(block_threads) store_flat_kernel(slots<Outputs...> outputs, index total) {
+template <int N, class Tree, class... Ts>
+__global__ void __launch_bounds__(block_threads) store_flat_kernel(slots<Ts*...> targets, Tree tree, index total) {
   index const tile = index{block_threads} * N * packs_per_thread, begin = blockIdx.x * tile;
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
+  [&]<std::size_t... K>(std::index_sequence<K...>) {
     if (begin + tile <= total) {
       index const first = begin + static_cast<index>(threadIdx.x) * N, step = index{block_threads} * N;
-      auto const values = make_slots(evaluate_packs<N>(get<I>(outputs), first, step)...);
-      (store_packs<N>(get<I>(outputs), first, step, get<I>(values)), ...);
+      held<decltype(tree.template load<N>(first)), packs_per_thread> all;
+#pragma unroll
+      for (int u = 0; u < packs_per_thread; ++u) all.values[u] = tree.template load<N>(first + u * step);
+#pragma unroll
+      for (int u = 0; u < packs_per_thread; ++u)
+        (store_pack<K, N>(get<K>(targets) + first + u * step, all.values[u]), ...);
     } else {
       for (index i = begin + threadIdx.x; i < total; i += block_threads) {
-        auto const values = make_slots(get<I>(outputs).template evaluate<1>(i)...);
-        (get<I>(outputs).template store<1>(i, get<I>(values)), ...);
+        auto const values = tree.template load<1>(i);
+        (store_pack<K, 1>(get<K>(targets) + i, values), ...);
       }
     }
   }
-  (std::index_sequence_for<Outputs...>{});
+  (std::index_sequence_for<Ts...>{});
 }
 
-template <class T, std::size_t R, class Evaluator>
-__device__ __forceinline__ auto evaluate_items(output<T, R, Evaluator> const& out, index_space<R> const& space,
-                                               index first) {
-  held<T, indexed_items> all;
-#pragma unroll
-  for (int u = 0; u < indexed_items; ++u) {
-    index const i = first + u * index{block_threads};
-    if (i < space.total) all.values[u] = static_cast<T>(out.evaluator.at(space[i]));
-  }
-  return all;
-}
-template <class T, std::size_t R, class Evaluator>
-__device__ __forceinline__ void store_items(output<T, R, Evaluator> const& out, index_space<R> const& space,
-                                            index first, held<T, indexed_items> const& all) {
-#pragma unroll
-  for (int u = 0; u < indexed_items; ++u) {
-    index const i = first + u * index{block_threads};
-    if (i >= space.total) return;
-    auto const c = space[i];
-    T* place = out.target.data;
-    for (std::size_t axis = 0; axis < R; ++axis) place += c[axis] * out.target.strides[axis];
-    *place = all.values[u];
-  }
+template <class T, std::size_t R>
+__device__ __forceinline__ T& place_in(view<T, R> const& target, coordinates<R> const& c) {
+  T* place = target.data;
+  for (std::size_t axis = 0; axis < R; ++axis) place += c[axis] * target.strides[axis];
+  return *place;
 }
 
-template <std::size_t R, class... Outputs>
-__global__ void __launch_bounds__(block_threads) store_indexed_kernel(slots<Outputs...> outputs, index_space<R> space) {
+template <std::size_t R, class Tree, class... Ts>
+__global__ void __launch_bounds__(block_threads)
+    store_indexed_kernel(slots<view<Ts, R>...> targets, Tree tree, index_space<R> space) {
   index const first = blockIdx.x * (index{block_threads} * indexed_items) + threadIdx.x;
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    auto const values = make_slots(evaluate_items(get<I>(outputs), space, first)...);
-    (store_items(get<I>(outputs), space, first, get<I>(values)), ...);
+  held<decltype(tree.at(space[first])), indexed_items> all;
+#pragma unroll
+  for (int u = 0; u < indexed_items; ++u) {
+    index const i = first + u * index{block_threads};
+    if (i < space.total) all.values[u] = tree.at(space[i]);
   }
-  (std::index_sequence_for<Outputs...>{});
+  [&]<std::size_t... K>(std::index_sequence<K...>) {
+#pragma unroll
+    for (int u = 0; u < indexed_items; ++u) {
+      index const i = first + u * index{block_threads};
+      if (i >= space.total) return;
+      auto const c = space[i];
+      ((place_in(get<K>(targets), c) = static_cast<Ts>(get<K>(all.values[u]))), ...);
+    }
+  }
+  (std::index_sequence_for<Ts...>{});
 }
 
-template <int N, class T, std::size_t R, class Evaluator>
-bool lies_flat(output<T, R, Evaluator> const& out) {
-  return out.target.strides[0] == 1 && is_aligned_for_packs<T, N>(out.target.data) &&
-         flat_form<Evaluator>::template holds<N>(out.evaluator);
+template <int N, class T, std::size_t R>
+bool lies_flat(view<T, R> const& target) {
+  return target.strides[0] == 1 && is_aligned_for_packs<T, N>(target.data);
 }
 
 /// Evaluates every output, all of one shape, in one kernel: what they share is read once.
@@ -128,21 +102,23 @@ void store(device const& where, output<Ts, Rs, Evaluators> const&... outputs) {
   } else {
     index_space const space(std::get<0>(std::tie(outputs...)).target.extents);
     operation const here("map", space.extents);
-    if constexpr (((Rs == 1) && ...) && (flat_form<Evaluators>::possible && ...)) {
+    constexpr std::size_t R = std::max({Rs...});
+    auto const all = together<R>(outputs.evaluator...);
+    using form = flat_form<std::remove_const_t<decltype(all)>>;
+    if constexpr (R == 1 && form::possible) {
       constexpr int N = pack_length<Evaluators...>(static_cast<slots<Ts...>*>(nullptr));
-      if ((lies_flat<N>(outputs) && ...)) {
-        auto const flat = make_slots(flat_output<Ts, decltype(flat_form<Evaluators>::make(outputs.evaluator))>{
-            outputs.target.data, flat_form<Evaluators>::make(outputs.evaluator)}...);
-        auto const run = [&]<class... Outputs>(slots<Outputs...> const& all) {
-          launch(where, "evaluating an expression", store_flat_kernel<N, Outputs...>,
-                 ceil_div(space.total, index{block_threads} * N * packs_per_thread), block_threads, all, space.total);
-        };
-        return run(flat);
+      if ((lies_flat<N>(outputs.target) && ...) && form::template holds<N>(all)) {
+        auto const tree = once(form::make(all));
+        return launch(where, "evaluating an expression",
+                      store_flat_kernel<N, std::remove_const_t<decltype(tree)>, Ts...>,
+                      ceil_div(space.total, index{block_threads} * N * packs_per_thread), block_threads,
+                      make_slots(outputs.target.data...), tree, space.total);
       }
     }
-    constexpr std::size_t R = std::max({Rs...});
-    launch(where, "evaluating an expression", store_indexed_kernel<R, output<Ts, Rs, Evaluators>...>,
-           ceil_div(space.total, index{block_threads} * indexed_items), block_threads, make_slots(outputs...), space);
+    auto const tree = once(all);
+    launch(where, "evaluating an expression", store_indexed_kernel<R, std::remove_const_t<decltype(tree)>, Ts...>,
+           ceil_div(space.total, index{block_threads} * indexed_items), block_threads, make_slots(outputs.target...),
+           tree, space);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "../../algorithm/reducers.hpp"
 #include "../../algorithm/reduction_order.hpp"
 #include "../../expression/host_only.hpp"
+#include "repeats.cuh"
 #include "warp.cuh"
 
 namespace lockstep {
@@ -21,13 +22,12 @@ static_assert(reduction_order::lanes == warp_lanes, "a lane of a tile is a lane 
 /// Values that a lane reads before it combines them, so that their loads overlap.
 inline constexpr int reduce_items = 8;
 
-/// One reduction of a pass as its kernel sees it.
-template <class Reducer, class Evaluator, class Result>
+/// One reduction of a pass as its kernels see it.
+template <class Reducer, class Result>
 struct running_reduction {
   using accumulator = typename Reducer::accumulator;
   Reducer reducer;
-  Evaluator evaluator;
-  accumulator* partial;  ///< one per row and tile, unused when a row is one tile
+  accumulator* partial;  ///< one per row and tile, unused when a row is one tile; those of the next level follow
   Result* result;        ///< one per row
 };
 
@@ -59,42 +59,40 @@ struct lane_of_tile {
   index first, at, count;  ///< of the tile: row-major index, index along the axis, elements
 };
 
-/// Elements [begin, begin + group) of a tile, of which this lane has one at most.
-template <std::size_t R, class Part, class A>
-__device__ __forceinline__ void take_one(Part const& part, index_space<R> const& space, lane_of_tile const& t,
-                                         index begin, A& all) {
-  index const mine = begin + t.lane;
-  A value{};
-  if (mine < t.count) value = lift_at(part.reducer, part.evaluator.at(space[t.first + mine]), t.at + mine);
+/// Combines values that follow one another in a tile, from `begin` on, of which lanes before `count` have one each.
+template <class Part, class A>
+__device__ __forceinline__ void take_value(Part const& part, lane_of_tile const& t, index begin, index count, A value,
+                                           A& all) {
   if constexpr (combines_in_any_order<decltype(part.reducer)>()) {
-    if (mine < t.count) all = begin == 0 ? value : combine_lanes(part.reducer, all, value);
+    if (t.lane < count) all = begin == 0 ? value : combine_lanes(part.reducer, all, value);
   } else {
     auto const combine = [&](A const& a, A const& b) { return part.reducer.combine(a, b); };
-    value = combine_neighbors(value, t.lane, t.count - begin, t.group, combine);
-    if (begin < t.count) all = begin == 0 ? value : part.reducer.combine(all, value);
+    value = combine_neighbors(value, t.lane, count, t.group, combine);
+    if (count > 0) all = begin == 0 ? value : part.reducer.combine(all, value);
   }
 }
 
-/// Elements [begin, begin + reduce_items * warp_lanes) of a tile, all of which are there.
-template <std::size_t R, class Part, class A>
-__device__ __forceinline__ void take_several(Part const& part, index_space<R> const& space, lane_of_tile const& t,
-                                             index begin, A& all) {
-  A values[reduce_items];
+/// What the elements of Count groups, `step` apart, are for each reduction; those from `count` on are nothing.
+template <int Count, std::size_t R, class Source, class... Parts>
+__device__ __forceinline__ void take_values(slots<Parts...> const& parts, Source const& source,
+                                            index_space<R> const& space, lane_of_tile const& t, index begin,
+                                            slots<typename Parts::accumulator...>& all) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    slots<typename Parts::accumulator...> values[Count];
 #pragma unroll
-  for (int u = 0; u < reduce_items; ++u) {
-    index const mine = begin + u * warp_lanes + t.lane;
-    values[u] = lift_at(part.reducer, part.evaluator.at(space[t.first + mine]), t.at + mine);
-  }
-  auto const combine = [&](A const& a, A const& b) { return part.reducer.combine(a, b); };
+    for (int u = 0; u < Count; ++u) {
+      index const mine = begin + u * warp_lanes + t.lane;
+      if (Count == 1 && mine >= t.count) continue;
+      auto const read = source.at(space[t.first + mine]);
+      ((modify<I>(values[u]) = lift_at(get<I>(parts).reducer, get<I>(read), t.at + mine)), ...);
+    }
 #pragma unroll
-  for (int u = 0; u < reduce_items; ++u) {
-    if constexpr (!combines_in_any_order<decltype(part.reducer)>())
-      values[u] = combine_neighbors(values[u], t.lane, warp_lanes, warp_lanes, combine);
-    if constexpr (combines_in_any_order<decltype(part.reducer)>())
-      all = begin + u == 0 ? values[u] : combine_lanes(part.reducer, all, values[u]);
-    else
-      all = begin + u == 0 ? values[u] : part.reducer.combine(all, values[u]);
+    for (int u = 0; u < Count; ++u)
+      (take_value(get<I>(parts), t, begin + u, Count == 1 ? t.count - begin : index{warp_lanes}, get<I>(values[u]),
+                  modify<I>(all)),
+       ...);
   }
+  (std::index_sequence_for<Parts...>{});
 }
 
 /// Lane 0 of every group keeps the result of its tile, or of its row when that is one tile.
@@ -112,9 +110,9 @@ __device__ __forceinline__ void keep_tile(Part const& part, row_tiles const& row
     part.partial[unit] = all;
 }
 
-template <std::size_t R, class... Parts>
+template <std::size_t R, class Source, class... Parts>
 __global__ void __launch_bounds__(block_threads)
-    reduce_tiles_kernel(slots<Parts...> parts, index_space<R> space, row_tiles rows) {
+    reduce_tiles_kernel(slots<Parts...> parts, Source source, index_space<R> space, row_tiles rows) {
   index const thread = blockIdx.x * index{block_threads} + threadIdx.x, unit = thread / rows.group;
   lane_of_tile t{static_cast<int>(thread % rows.group), rows.group, 0, 0, 0};
   if (unit < rows.rows * rows.tiles) {
@@ -126,10 +124,10 @@ __global__ void __launch_bounds__(block_threads)
     slots<typename Parts::accumulator...> all{};
     index begin = 0;
     for (; begin + reduce_items * warp_lanes <= t.count; begin += reduce_items * warp_lanes)
-      (take_several(get<I>(parts), space, t, begin, modify<I>(all)), ...);
+      take_values<reduce_items>(parts, source, space, t, begin, all);
     // Rows that share a warp are of one length, so that its lanes stay together up to here.
     index const end = rows.group < warp_lanes ? rows.group : t.count;
-    for (; begin < end; begin += t.group) (take_one(get<I>(parts), space, t, begin, modify<I>(all)), ...);
+    for (; begin < end; begin += t.group) take_values<1>(parts, source, space, t, begin, all);
     (keep_tile(get<I>(parts), rows, t, unit, get<I>(all)), ...);
   }
   (std::index_sequence_for<Parts...>{});
@@ -137,14 +135,6 @@ __global__ void __launch_bounds__(block_threads)
 
 /// Partial results that a thread of combine_tiles_kernel combines.
 inline constexpr index combine_items = 8;
-
-template <class Reducer, class Result>
-struct running_combination {
-  using accumulator = typename Reducer::accumulator;
-  Reducer reducer;
-  accumulator* partial;  ///< rows * count of them; those of the next level follow
-  Result* result;
-};
 
 /// A block takes combine_items neighbors per thread of one row, and leaves one: the row's result where `chunks` is 1.
 template <class Part>
@@ -226,15 +216,16 @@ void reduce_rows(lowering& context, index_space<R> const& space, index length,
   std::apply(
       [&](auto const&... part) {
         auto const run = [&](auto const&... running) {
-          launch(context.where, "reducing", reduce_tiles_kernel<R, std::remove_cvref_t<decltype(running)>...>,
-                 ceil_div(rows.rows * rows.tiles * rows.group, block_threads), block_threads, make_slots(running...),
-                 space, rows);
-          combine_tiles(context.where, rows,
-                        running_combination<Reducers, Results>{running.reducer, running.partial, running.result}...);
+          auto const source = once(together<R>(part.evaluator...));
+          launch(
+              context.where, "reducing",
+              reduce_tiles_kernel<R, std::remove_const_t<decltype(source)>, std::remove_cvref_t<decltype(running)>...>,
+              ceil_div(rows.rows * rows.tiles * rows.group, block_threads), block_threads, make_slots(running...),
+              source, space, rows);
+          combine_tiles(context.where, rows, running...);
         };
-        run(running_reduction<Reducers, Evaluators, Results>{
-            part.reducer, part.evaluator,
-            partial_results<typename Reducers::accumulator>(context, rows.rows, rows.tiles), results}...);
+        run(running_reduction<Reducers, Results>{
+            part.reducer, partial_results<typename Reducers::accumulator>(context, rows.rows, rows.tiles), results}...);
       },
       parts);
 }

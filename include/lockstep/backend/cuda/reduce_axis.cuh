@@ -24,9 +24,9 @@ __device__ __forceinline__ void keep_lines(Part const& part, axis_split const& s
 }
 
 /// A thread combines the lines of one block in one column. Threads are numbered by (outer, block, column).
-template <std::size_t R, class Part>
+template <std::size_t R, class Part, class Evaluator>
 __global__ void __launch_bounds__(block_threads)
-    reduce_lines_kernel(Part part, index_space<R> space, axis_split split, index blocks) {
+    reduce_lines_kernel(Part part, Evaluator evaluator, index_space<R> space, axis_split split, index blocks) {
   using A = typename Part::accumulator;
   index const place = blockIdx.x * index{block_threads} + threadIdx.x;
   if (place >= split.outer * blocks * split.inner) return;
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(block_threads)
   index const outer = place / split.inner / blocks, begin = block * reduction_order::lines_per_block;
   index const last = begin + reduction_order::lines_per_block, end = last < split.length ? last : split.length;
   auto const value = [&](index line) {
-    return lift_at(part.reducer, part.evaluator.at(space[(outer * split.length + line) * split.inner + column]), line);
+    return lift_at(part.reducer, evaluator.at(space[(outer * split.length + line) * split.inner + column]), line);
   };
   A all = value(begin);
   index line = begin + 1;
@@ -77,15 +77,14 @@ void reduce_columns(lowering& context, index_space<R> const& space, axis_split c
     context.temporaries.push_back(make_storage(context.where, static_cast<std::size_t>(room), sizeof(A)));
     partial = static_cast<A*>(context.temporaries.back()->data);
   }
-  using running = running_reduction<Reducer, Evaluator, Result>;
-  launch(context.where, "reducing along an axis", reduce_lines_kernel<R, running>,
-         ceil_div(blocks * columns, block_threads), block_threads,
-         running{part.reducer, part.evaluator, partial, results}, space, split, blocks);
-  using combining = running_combination<Reducer, Result>;
+  using running = running_reduction<Reducer, Result>;
+  launch(context.where, "reducing along an axis", reduce_lines_kernel<R, running, once_t<Evaluator>>,
+         ceil_div(blocks * columns, block_threads), block_threads, running{part.reducer, partial, results},
+         once(part.evaluator), space, split, blocks);
   for (index count = blocks; count > 1;) {
     index const chunks = ceil_div(count, combine_blocks);
-    launch(context.where, "combining the blocks of a reduction", combine_lines_kernel<combining>,
-           ceil_div(chunks * columns, block_threads), block_threads, combining{part.reducer, partial, results}, split,
+    launch(context.where, "combining the blocks of a reduction", combine_lines_kernel<running>,
+           ceil_div(chunks * columns, block_threads), block_threads, running{part.reducer, partial, results}, split,
            count, chunks);
     partial += count * columns;
     count = chunks;

@@ -17,6 +17,9 @@ inline constexpr bool holds_host_function<row_fold<Op, Value, Finish, Replaces>>
 
 namespace cuda {
 
+/// Blocks that a multiprocessor can hold, at least. Left to itself, ptxas takes 64 registers per thread and spills the
+/// rest where this takes more registers and spills nothing.
+inline constexpr unsigned row_blocks = 2;
 /// Elements that each thread of a warp, and of a block, holds.
 inline constexpr int warp_row_items = 8, block_row_items = 16;
 /// Rows along other axes: columns and parts of a block.
@@ -62,7 +65,7 @@ __device__ __forceinline__ void for_each_fold(F&& f) {
 
 /// Rows of at most Threads * Items elements.
 template <int Threads, int Items, class Rule, class Values, class T>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, row_blocks)
     row_registers_kernel(Rule rule, Values values, index rows, index length, T* target) {
   constexpr bool ordered = needs_order<Rule>(std::make_index_sequence<Rule::steps>{});
   int const rank = threadIdx.x % Threads;
@@ -130,7 +133,8 @@ __device__ __forceinline__ void run_row(Rule const& rule, Values const& values, 
 
 /// A block for each row along the last axis.
 template <class Rule, class Values, class T>
-__global__ void __launch_bounds__(block_threads) long_row_kernel(Rule rule, Values values, index length, T* target) {
+__global__ void __launch_bounds__(block_threads, row_blocks)
+    long_row_kernel(Rule rule, Values values, index length, T* target) {
   constexpr bool ordered = needs_order<Rule>(std::make_index_sequence<Rule::steps>{});
   int const rank = threadIdx.x;
   index const share = ceil_div(length, block_threads), begin = blockIdx.x * length;
@@ -146,7 +150,8 @@ __global__ void __launch_bounds__(block_threads) long_row_kernel(Rule rule, Valu
 
 /// Rows along another axis: 32 of them side by side for each block, each cut into 8 parts.
 template <class Rule, class Values, class T>
-__global__ void __launch_bounds__(block_threads) columns_kernel(Rule rule, Values values, axis_split split, T* target) {
+__global__ void __launch_bounds__(block_threads, row_blocks)
+    columns_kernel(Rule rule, Values values, axis_split split, T* target) {
   int const column = threadIdx.x % row_columns, part = threadIdx.x / row_columns;
   index const groups = ceil_div(split.inner, row_columns);
   index const outer = blockIdx.x / groups, inner = blockIdx.x % groups * row_columns + column;

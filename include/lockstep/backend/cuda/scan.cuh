@@ -7,6 +7,7 @@
 #include "../../algorithm/scan_rule.hpp"
 #include "../../array/view.hpp"
 #include "../../expression/host_only.hpp"
+#include "repeats.cuh"
 #include "warp.cuh"
 
 namespace lockstep {
@@ -187,33 +188,47 @@ __global__ void __launch_bounds__(block_threads)
   write_warp(all, before, rule, to, first, total, lane);
 }
 
-/// Flags, counter and values of a scan of `tiles` tiles, in memory of the device; the flags are cleared.
+/// Tiles of a scan of `total` values.
 template <class T>
-scan_state<T> make_scan_state(lowering& context, index tiles) {
-  index const groups = tiles / warp_lanes, supers = groups / warp_lanes, all = tiles + groups + supers;
-  auto const room = [&](index count, std::size_t bytes) {
-    context.temporaries.push_back(make_storage(context.where, static_cast<std::size_t>(count), bytes));
-    return context.temporaries.back()->data;
-  };
-  auto* const flags = static_cast<unsigned*>(room(all + 2, sizeof(unsigned)));
-  auto* const values = static_cast<T*>(room(all, sizeof(T)));
-  unsigned char const zero = 0;
-  context.where.state().fill(flags, &zero, 1, static_cast<std::size_t>(all + 2) * sizeof(unsigned));
-  auto const part = [&](index from) { return published<T>{values + from, flags + 2 + from}; };
-  return {part(0), part(tiles), part(tiles + groups), reinterpret_cast<unsigned long long*>(flags)};
+index scan_tiles(index total) {
+  return ceil_div(total, index{block_threads} * scan_items<T>);
 }
+/// What a scan of `tiles` tiles shares, in memory of the device, and `more` words for its caller; all are cleared.
+template <class T>
+struct scan_memory {
+  scan_state<T> state;
+  unsigned* more;
+
+  scan_memory(lowering& context, index tiles, index words = 0) {
+    index const groups = tiles / warp_lanes, supers = groups / warp_lanes, all = tiles + groups + supers;
+    auto const room = [&](index count, std::size_t bytes) {
+      context.temporaries.push_back(make_storage(context.where, static_cast<std::size_t>(count), bytes));
+      return context.temporaries.back()->data;
+    };
+    auto* const flags = static_cast<unsigned*>(room(all + 2 + words, sizeof(unsigned)));
+    auto* const values = static_cast<T*>(room(all, sizeof(T)));
+    unsigned char const zero = 0;
+    context.where.state().fill(flags, &zero, 1, static_cast<std::size_t>(all + 2 + words) * sizeof(unsigned));
+    auto const part = [&](index from) { return published<T>{values + from, flags + 2 + from}; };
+    state = {part(0), part(tiles), part(tiles + groups), reinterpret_cast<unsigned long long*>(flags)};
+    more = flags + 2 + all;
+  }
+};
 
 /// Scans `total` values of an evaluator of one axis, at least one, and hands every result to `to`.
 template <class T, class Op, class Evaluator, class Target>
+void scan_to(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, index total, Target const& to,
+             scan_state<T> const& state) {
+  launch(context.where, "scanning", scan_kernel<T, Op, once_t<Evaluator>, Target>, scan_tiles<T>(total), block_threads,
+         once(evaluator), rule, to, total, state);
+}
+template <class T, class Op, class Evaluator, class Target>
 void scan_to(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, index total,
              Target const& to) {
-  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator> || holds_host_function<Target>) {
+  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator> || holds_host_function<Target>)
     throw_host_only(context.where);
-  } else {
-    index const tiles = ceil_div(total, index{block_threads} * scan_items<T>);
-    launch(context.where, "scanning", scan_kernel<T, Op, Evaluator, Target>, tiles, block_threads, evaluator, rule, to,
-           total, make_scan_state<T>(context, tiles));
-  }
+  else
+    scan_to(context, rule, evaluator, total, to, scan_memory<T>(context, scan_tiles<T>(total)).state);
 }
 
 /// Scans into dense memory, which may be what is read element by element. Reads and writes memory once.

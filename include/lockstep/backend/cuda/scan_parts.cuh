@@ -59,14 +59,20 @@ struct headed_target {
 /// values are read from, element by element, but not what the heads are.
 template <class T, class Op, class Heads, class Values>
 void scan_from_heads(lowering& context, scan_rule<T, Op> const& rule, Heads const& heads, Values const& values,
-                     index total, T* target) {
+                     index total, T* target, scan_state<headed<T>> const& state) {
   if constexpr (holds_host_function<Op> || holds_host_function<Heads> || holds_host_function<Values>) {
     throw_host_only(context.where);
   } else {
     scan_rule<headed<T>, combine_headed<T, Op>> const pairs{{rule.op}, rule.inclusive, false, {}};
     scan_to(context, pairs, headed_values<T, Op, Heads, Values>{rule, heads, values}, total,
-            headed_target<T, Heads>{target, heads, rule.initial, rule.inclusive});
+            headed_target<T, Heads>{target, heads, rule.initial, rule.inclusive}, state);
   }
+}
+template <class T, class Op, class Heads, class Values>
+void scan_from_heads(lowering& context, scan_rule<T, Op> const& rule, Heads const& heads, Values const& values,
+                     index total, T* target) {
+  scan_from_heads(context, rule, heads, values, total, target,
+                  scan_memory<headed<T>>(context, scan_tiles<headed<T>>(total)).state);
 }
 
 /// Where a key differs from the one before it.
@@ -96,28 +102,20 @@ struct line_heads {
   index length;
   LOCKSTEP_INLINE bool operator()(index i) const { return i % length == 0; }
 };
-/// Where a flag is set.
+/// Where a bit is set: 32 of them in each word.
 struct flagged_heads {
-  unsigned char const* flags;
-  LOCKSTEP_INLINE bool operator()(index i) const { return flags[i] != 0; }
+  unsigned const* flags;
+  LOCKSTEP_INLINE bool operator()(index i) const { return flags[i / 32] >> (i % 32) & 1u; }
 };
+/// Words for the flags of `total` elements.
+LOCKSTEP_INLINE index flag_words(index total) { return ceil_div(total, 32); }
 
+/// Sets the flags of where segments begin; empty ones set that of what follows them.
 template <class I>
 __global__ void __launch_bounds__(block_threads)
-    flag_segments_kernel(I const* offsets, index segments, index total, unsigned char* flags) {
+    flag_segments_kernel(I const* offsets, index segments, index total, unsigned* flags) {
   index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < segments && offsets[i] < total) flags[offsets[i]] = 1;
-}
-/// Flags for where segments of `total` elements begin; empty ones flag what follows them.
-template <class I>
-flagged_heads segment_heads(lowering& context, I const* offsets, index segments, index total) {
-  context.temporaries.push_back(make_storage(context.where, static_cast<std::size_t>(total), 1));
-  auto* const flags = static_cast<unsigned char*>(context.temporaries.back()->data);
-  unsigned char const zero = 0;
-  context.where.state().fill(flags, &zero, 1, static_cast<std::size_t>(total));
-  launch(context.where, "finding segments", flag_segments_kernel<I>, ceil_div(segments, block_threads), block_threads,
-         offsets, segments, total, flags);
-  return {flags};
+  if (i < segments && offsets[i] < total) atomicOr(&flags[offsets[i] / 32], 1u << (offsets[i] % 32));
 }
 
 /// Scans every segment.
@@ -125,8 +123,12 @@ template <class V, class T, class Op, class Evaluator>
 void scan_segments(lowering& context, scan_rule<T, Op> const& rule, index const* offsets, index segments,
                    Evaluator const& evaluator, view<T, 1> const& target) {
   operation const here("segmented scan", target.extents);
-  scan_from_heads(context, rule, segment_heads(context, offsets, segments, target.extents[0]),
-                  values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0], target.data);
+  index const total = target.extents[0];
+  scan_memory<headed<T>> const memory(context, scan_tiles<headed<T>>(total), flag_words(total));
+  launch(context.where, "finding segments", flag_segments_kernel<index>, ceil_div(segments, block_threads),
+         block_threads, offsets, segments, total, memory.more);
+  scan_from_heads(context, rule, flagged_heads{memory.more},
+                  values_in_order<V, Evaluator, 1>(evaluator, target.extents), total, target.data, memory.state);
 }
 
 /// The operator with its operands the other way round.

@@ -97,11 +97,11 @@ void merge(device const& where, T const* a, index a_size, T const* b, index b_si
 template <bool Common, class T, class Compare>
 struct compared_runs {
   using value_type = T;
-  values_in_memory<T> values;
+  static constexpr bool compares = false;
   sorted_run<T, Compare> own, other;
 
-  LOCKSTEP_INLINE bool keeps(index i) const {
-    T const value = own.values[i];
+  LOCKSTEP_INLINE T value(index i) const { return own.values[i]; }
+  LOCKSTEP_INLINE bool keeps(index i, T const& value) const {
     index const before = i - own.template place_of<false>(value);
     index const in_other = other.template place_of<true>(value) - other.template place_of<false>(value);
     return (before < in_other) == Common;
@@ -121,7 +121,7 @@ index compare_runs(device const& where, T const* a, index a_size, T const* b, in
     operation const here(Common ? "set_intersection" : "set_difference", shape<1>(a_size));
     auto const before = comparison_of<T>(order);
     using compare = std::remove_const_t<decltype(before)>;
-    compared_runs<Common, T, compare> const source{{a}, {a, a_size, before}, {b, b_size, before}};
+    compared_runs<Common, T, compare> const source{{a, a_size, before}, {b, b_size, before}};
     return select_values(where, source, a_size, target);
   }
 }

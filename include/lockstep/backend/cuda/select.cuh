@@ -1,89 +1,74 @@
-// select, partition and unique on a GPU: CUB's one-pass compaction of what an expression gives.
+// select, partition and unique on a GPU: one-pass compaction of what an expression gives.
 #pragma once
 
-#include <cub/device/device_partition.cuh>
-#include <cub/device/device_select.cuh>
-
+#include "compact.cuh"
 #include "cub.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
-// What is kept: `values(i)`, and `keeps(i)` that says which.
+// What is kept, as compact.cuh wants it.
 
 /// Elements by a mask.
 template <class T, class Values, class Mask, std::size_t R>
 struct masked_elements {
   using value_type = T;
+  static constexpr bool compares = false;
   values_in_order<T, Values, R> values;
   values_in_order<bool, Mask, R> mask;
 
-  LOCKSTEP_INLINE bool keeps(index i) const { return mask(i); }
+  LOCKSTEP_INLINE T value(index i) const { return values(i); }
+  LOCKSTEP_INLINE bool keeps(index i, T const&) const { return mask(i); }
 };
 
 /// Elements for which a predicate is `Wanted`.
 template <bool Wanted, class T, class Values, class Predicate, std::size_t R>
 struct filtered_elements {
   using value_type = T;
+  static constexpr bool compares = false;
   values_in_order<T, Values, R> values;
   Predicate predicate;
 
-  LOCKSTEP_INLINE bool operator()(T const& value) const { return static_cast<bool>(predicate(value)) == Wanted; }
+  LOCKSTEP_INLINE T value(index i) const { return values(i); }
+  LOCKSTEP_INLINE bool keeps(index, T const& value) const { return static_cast<bool>(predicate(value)) == Wanted; }
 };
 
 /// The first element of every run of equal ones.
 template <class T, class Values, class Equal, std::size_t R>
 struct run_starts {
   using value_type = T;
+  static constexpr bool compares = true;
   values_in_order<T, Values, R> values;
   Equal equal;
 
-  LOCKSTEP_INLINE bool keeps(index i) const { return i == 0 || !static_cast<bool>(equal(values(i - 1), values(i))); }
+  LOCKSTEP_INLINE T value(index i) const { return values(i); }
+  LOCKSTEP_INLINE bool differs(T const& before, T const& value) const {
+    return !static_cast<bool>(equal(before, value));
+  }
 };
 
 /// The positions of elements that a mask selects.
 template <class Mask, std::size_t R>
 struct masked_positions {
+  static constexpr bool compares = false;
   values_in_order<bool, Mask, R> mask;
 
-  LOCKSTEP_INLINE bool keeps(index i) const { return mask(i); }
+  LOCKSTEP_INLINE unsigned char value(index) const { return 0; }
+  LOCKSTEP_INLINE bool keeps(index i, unsigned char) const { return mask(i); }
 };
 
-template <class Source>
-struct flags_of {
-  Source source;
-  LOCKSTEP_INLINE bool operator()(index i) const { return source.keeps(i); }
-};
-
-/// Writes the values(i) that the source keeps, and how many; does not wait.
-template <class Source, class Values, class T>
-void compact(device const& where, Source const& source, Values const& values, index total, T* target, index* kept) {
-  operation const here("select", shape<1>(total));
-  run_cub(where, "selecting", [&](void* memory, std::size_t& bytes) {
-    return cub::DeviceSelect::Flagged(memory, bytes, iterate<T>(values), iterate<bool>(flags_of<Source>{source}),
-                                      target, kept, total, stream_of(where));
-  });
-}
-
+/// Writes what the source keeps, and how many; does not wait.
 template <class Source>
 void queue_select(device const& where, Source const& source, index total, typename Source::value_type* target,
                   index* kept) {
-  compact(where, source, source.values, total, target, kept);
-}
-/// The predicate is asked once per element.
-template <bool Wanted, class T, class Values, class Predicate, std::size_t R>
-void queue_select(device const& where, filtered_elements<Wanted, T, Values, Predicate, R> const& source, index total,
-                  T* target, index* kept) {
   operation const here("select", shape<1>(total));
-  run_cub(where, "selecting", [&](void* memory, std::size_t& bytes) {
-    return cub::DeviceSelect::If(memory, bytes, iterate<T>(source.values), target, kept, total, source,
-                                 stream_of(where));
-  });
+  compact<compaction::values>(where, "selecting", source, total, target, nullptr, kept);
 }
 template <class Source>
 void queue_positions(device const& where, Source const& source, index total, index* target, index* kept) {
-  compact(where, source, own_index{}, total, target, kept);
+  operation const here("select", shape<1>(total));
+  compact<compaction::places>(where, "selecting", source, total, static_cast<unsigned char*>(nullptr), target, kept);
 }
 
 /// Runs queue(kept) and waits for the number that it leaves there.
@@ -107,9 +92,9 @@ template <class Source>
 index select_both(device const& where, Source const& source, index total, typename Source::value_type* target,
                   index* positions) {
   operation const here("unique", shape<1>(total));
-  index const kept = select_positions(where, source, total, positions);
-  read_places(where, source.values, positions, kept, target);
-  return kept;
+  return waited_count(where, [&](index* kept) {
+    compact<compaction::both>(where, "selecting", source, total, target, positions, kept);
+  });
 }
 
 template <class T>
@@ -121,17 +106,15 @@ __global__ void __launch_bounds__(block_threads) turn_around_kernel(T* values, i
   values[count - 1 - i] = first;
 }
 
-/// Writes all elements, those that the mask selects first, both in order; returns how many it selects. CUB writes the
-/// others from the end on.
+/// Writes all elements, those that the mask selects first, both in order; returns how many it selects. The others are
+/// written from the end on, and turned around when it is known how many they are.
 template <class T, class Values, class Mask, std::size_t R>
 index partition_values(device const& where, masked_elements<T, Values, Mask, R> const& source, index total, T* target) {
   operation const here("partition", shape<1>(total));
-  temporary<index> const count(where, 1);
-  run_cub(where, "partitioning", [&](void* memory, std::size_t& bytes) {
-    return cub::DevicePartition::Flagged(memory, bytes, iterate<T>(source.values), iterate<bool>(source.mask), target,
-                                         count.data(), total, stream_of(where));
+  index const selected = waited_count(where, [&](index* kept) {
+    compact<compaction::partition>(where, "partitioning", source, total, target, nullptr, kept);
   });
-  index const selected = value_of(where, count.data()), others = total - selected;
+  index const others = total - selected;
   launch(where, "partitioning", turn_around_kernel<T>, ceil_div(others / 2, block_threads), block_threads,
          target + selected, others);
   return selected;
