@@ -189,13 +189,16 @@ array<index> gather_byte_counts(array<index> raw, even_bins<V> const& rule) {
   return counts;
 }
 
+template <class E>
+concept has_number_values = std::is_arithmetic_v<value_t<E>>;
+
 /// Counts of the values in `bins` bins of equal width between low and high; the last bin includes `high`. What lies
 /// outside, and NaN, is not counted. Runs at once, one pass over memory. Throws error when the range is empty or not
 /// finite or there is no bin.
 template <expression E>
-requires std::is_arithmetic_v<value_t<E>> array<index> histogram(E const& expression, index bins,
-                                                                 std::type_identity_t<value_t<E>> low,
-                                                                 std::type_identity_t<value_t<E>> high) {
+requires has_number_values<E> array<index> histogram(E const& expression, index bins,
+                                                     std::type_identity_t<value_t<E>> low,
+                                                     std::type_identity_t<value_t<E>> high) {
   using V = value_t<E>;
   require_bins("histogram", bins);
   auto const from = static_cast<double>(low), to = static_cast<double>(high);
@@ -226,8 +229,8 @@ requires std::is_arithmetic_v<value_t<E>> array<index> histogram(E const& expres
 /// The same between edges of the user's own, ascending: bin k counts edges[k] <= v < edges[k + 1], the last one also
 /// its upper edge. Throws error when there are fewer than two edges or they do not ascend.
 template <expression E>
-requires std::is_arithmetic_v<value_t<E>> array<index> histogram(
-    E const& expression, std::vector<std::type_identity_t<value_t<E>>> const& edges) {
+requires has_number_values<E> array<index> histogram(E const& expression,
+                                                     std::vector<std::type_identity_t<value_t<E>>> const& edges) {
   auto const bins = static_cast<index>(edges.size()) - 1;
   if (bins < 1) throw error(text_of({"histogram: found ", edges.size(), " edges, expected at least 2"}));
   require_bins("histogram", bins);

@@ -197,7 +197,7 @@ struct shard_rules<sharded_leaf<T, Rank>> {
 
   static tree_placement place(leaf const& e) { return place_of_set<Rank>(e.shards->ranks.get(), e.shards->placed); }
   static auto localize(leaf const& e, local_part const& part, rank_context const& here) {
-    return window_of_part(e.shards->at(here.local), e.shards->placed.is_split(), e.shape(), part);
+    return window_of_part(e.shards->at(here.local), e.shards->placed.is_split(), e.shape(), part, here);
   }
   static auto globalize(leaf const& e, halo_width const& halo, rank_context const& here) {
     return globalize_part(e.shards->at(here.local), e.shards->placed.is_split(), e.shape(), halo, here);

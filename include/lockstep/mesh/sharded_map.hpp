@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sharded_halo.hpp"
+#include "sharded_reshard.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -149,7 +150,7 @@ array<T, Rank> gather_to_host(shard_set<T, Rank> const& set) {
   array<T, Rank> all(device::cpu(), set.extents);
   auto const put = [&](std::size_t rank, array<T, Rank> const& part) {
     if (part.size() == 0) return;
-    auto const from = set.first(rank);
+    auto const from = part.size() == all.size() ? shape<Rank>() : set.first(rank);
     shape<Rank> to;
     for (std::size_t axis = 0; axis < Rank; ++axis) to[axis] = from[axis] + part.extent(axis);
     if (lies_in_pieces(set)) {
@@ -166,18 +167,10 @@ array<T, Rank> gather_to_host(shard_set<T, Rank> const& set) {
   } else if (set.ranks->devices().is_local()) {
     for (std::size_t i = 0; i < set.local.size(); ++i) put(i, set.at(i));
   } else {
-    on_ranks(*set.ranks, [&](rank_context& here) {
-      array<T, Rank> const& mine = set.at(here.local);
-      if (here.local == 0) put(here.rank, mine);
-      here.each_peer([&](std::size_t peer, bool sends_first) {
-        array<T, Rank> theirs(here.where, set.shape(peer));
-        auto const n = static_cast<index>(mine.size());
-        if (sends_first) here.send(mine.data(), n, peer);
-        here.receive(theirs.data(), static_cast<index>(theirs.size()), peer);
-        if (!sends_first) here.send(mine.data(), n, peer);
-        if (here.local == 0) put(peer, theirs);
-      });
-    });
+    auto const ranks = ranks_of<compilation>(set.ranks->devices());
+    sharded<T, Rank> const everywhere(ranks, set.extents, replicated);
+    on_ranks(*ranks, [&](rank_context& here) { reshard_together(set, *everywhere.shared_shards(), here); });
+    put(first, everywhere.shared_shards()->at(0));
   }
   return all;
 }

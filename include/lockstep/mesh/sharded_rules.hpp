@@ -150,14 +150,19 @@ auto globalize(E const& e, halo_width const& halo, rank_context const& here) {
   return shard_rules<E>::globalize(e, halo, here);
 }
 
-/// A rank's part of an array in the local form: of one that is replicated, what is asked for.
+/// Part of an array in the local form. A split one has a rank's rows only, of which the part may be some.
 template <class T, std::size_t Rank>
-window<T const, Rank> window_of_part(array<T, Rank> const& mine, bool is_cut, shape<Rank> const& extents,
-                                     local_part const& part) {
+window<T const, Rank> window_of_part(array<T, Rank> const& mine, bool is_split, shape<Rank> const& extents,
+                                     local_part const& part, rank_context const& here) {
   window<T const, Rank> const all(mine.shared_storage(), mine.view());
-  if (is_cut) return all;
   shape<Rank> from, to;
   part.cut(extents, from, to);
+  if (is_split) {
+    std::size_t const axis = Rank - 1 - part.from_last;
+    index const begin = rank_rows(part.extent, here.rank, here.ranks).begin;
+    from[axis] -= begin;
+    to[axis] -= begin;
+  }
   return all.slice(from, to);
 }
 

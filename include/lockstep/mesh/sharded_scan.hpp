@@ -42,7 +42,7 @@ requires(has_shards<E>) struct shard_rules<scan_node<T, Op, E>> {
   static auto localize(node_type const& e, local_part const& part, rank_context const& here) {
     tree_placement const placed = place(e);
     array<T, 1> const mine = computed(e, placed, here);
-    return window_of_part(mine, placed.is_split(), e.shape(), part);
+    return window_of_part(mine, placed.is_split(), e.shape(), part, here);
   }
   static auto globalize(node_type const& e, halo_width const& halo, rank_context const& here) {
     tree_placement const placed = place(e);
