@@ -1,4 +1,4 @@
-// Covers: reduce: sum max mean argmax argmin; types: integers float
+// Covers: reduce: sum max argmax; types: integers float
 // Covers: matmul: matmul matvec; types: float
 // Reductions of sharded arrays along an axis, and products of matrices: against plain loops, and the bits of one
 // device.

@@ -2,6 +2,7 @@
 // starting threads.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -34,7 +35,8 @@ class mesh_ranks {
 template <class Compilation>
 class local_ranks final : public mesh_ranks {
  public:
-  explicit local_ranks(mesh const& devices) : mesh_ranks(devices), thrown_(size()) {
+  explicit local_ranks(mesh const& devices)
+      : mesh_ranks(devices), thrown_(size()), yields_(size() <= std::thread::hardware_concurrency() ? 2000 : 50) {
     connect();
     try {
       for (std::size_t rank = 1; rank < size(); ++rank) threads_.emplace_back([this, rank] { serve(rank); });
@@ -50,17 +52,15 @@ class local_ranks final : public mesh_ranks {
       throw communication_error(
           "sharded: found an operation on a mesh inside of another one on the same mesh, expected one after the other");
     std::lock_guard const alone(turn_);
-    if (size() > 1) {
+    function_ = f, context_ = context;
+    busy_ = size() - 1;
+    ++call_;
+    if (sleepers_ != 0) {
       std::lock_guard lock(mutex_);
-      function_ = f, context_ = context, busy_ = size() - 1;
-      ++call_;
-      begun_.notify_all();
+      changed_.notify_all();
     }
     call(0, f, context);
-    if (size() > 1) {
-      std::unique_lock lock(mutex_);
-      ended_.wait(lock, [this] { return busy_ == 0; });
-    }
+    wait([this] { return busy_ == 0; });
     if (world_->failed()) rethrow();
   }
 
@@ -98,27 +98,38 @@ class local_ranks final : public mesh_ranks {
   }
 
   void serve(std::size_t rank) {
-    for (std::uint64_t seen = 0;;) {
-      void (*f)(void*, communicator&);
-      void* context;
-      {
-        std::unique_lock lock(mutex_);
-        begun_.wait(lock, [&] { return stopping_ || call_ != seen; });
-        if (stopping_) return;
-        seen = call_, f = function_, context = context_;
+    for (std::uint64_t seen = 0;; ++seen) {
+      wait([&] { return call_ != seen || stopping_; });
+      if (stopping_) return;
+      call(rank, function_, context_);
+      if (--busy_ == 0 && sleepers_ != 0) {
+        std::lock_guard lock(mutex_);
+        changed_.notify_all();
       }
-      call(rank, f, context);
-      std::lock_guard lock(mutex_);
-      if (--busy_ == 0) ended_.notify_one();
     }
   }
   void stop() {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
-      begun_.notify_all();
+      changed_.notify_all();
     }
     for (std::thread& thread : threads_) thread.join();
+  }
+
+  /// Waits until ready(). One statement often follows another at once: whoever waits lets others run for a while before
+  /// it sleeps. (A thread that is woken may have to share a core with the one that wakes it, beside cores that are
+  /// idle.)
+  template <class Ready>
+  void wait(Ready const& ready) {
+    for (int i = 0; i < yields_; ++i) {
+      if (ready()) return;
+      std::this_thread::yield();
+    }
+    std::unique_lock lock(mutex_);
+    ++sleepers_;  // before looking once more, so that whoever changes something after that sees it
+    changed_.wait(lock, ready);
+    --sleepers_;
   }
 
   /// What failed is over: ranks begin anew with the next call.
@@ -133,16 +144,18 @@ class local_ranks final : public mesh_ranks {
   std::shared_ptr<local_world<Compilation>> world_;
   std::vector<communicator> communicators_;
   std::vector<std::exception_ptr> thrown_;
-  std::vector<std::thread> threads_;
   std::mutex turn_;
+  int const yields_;
 
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable begun_, ended_;
   void (*function_)(void*, communicator&) = nullptr;
   void* context_ = nullptr;
-  std::uint64_t call_ = 0;
-  std::size_t busy_ = 0;
-  bool stopping_ = false;
+  std::atomic<std::uint64_t> call_{0};  ///< counts calls; whoever sees it change sees what is above
+  std::atomic<std::size_t> busy_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::thread> threads_;
 };
 
 /// Ranks of several processes, run by whatever connects those.
