@@ -1,66 +1,172 @@
-// all_reduce among two CPU devices against a copy of as many bytes by the same two threads, paired in one run. The best
-// of many rounds counts: ranks wait for each other, so that whatever else the machine does delays both.
+// all_reduce of floats by two ranks: threads against a copy of as many bytes by the same two threads, and, when mpirun
+// starts two processes (mpirun -n 2 --bind-to none communicator_bench), threads and processes against MPI_Allreduce and
+// Gloo, in turn in one run. Medians of many rounds; beside them what the cost model predicts from two measurements.
 #include <lockstep/lockstep.hpp>
+#include <lockstep/mesh/cost_model.hpp>
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "paired.hpp"
+
+#ifdef PEER_GLOO
+#include <gloo/allreduce.h>
+#include <gloo/math.h>
+#include <gloo/rendezvous/context.h>
+#include <gloo/rendezvous/file_store.h>
+#include <gloo/transport/tcp/device.h>
+#endif
 
 namespace ls = lockstep;
 
 namespace {
 
-/// The best and the median time in seconds from when both ranks begin until both have called f `repeats` times.
-struct times {
-  double best, median;
+constexpr std::size_t smallest = 1 << 10, largest = std::size_t{64} << 20;
+
+struct contender {
+  std::vector<double> times;
+  double median() { return times.empty() ? 0 : bench::median(times); }
 };
 
-template <class F, class G>
-std::pair<times, times> paired(ls::communicator& comm, int repeats, F const& f, G const& g) {
-  std::vector<double> first, second;
-  auto const together = [&](auto const& h, std::vector<double>& into) {
+/// Times `repeats` calls of f between two barriers, as rank 0 sees it.
+template <class F>
+void time_calls(ls::communicator& comm, contender& into, int repeats, F const& f) {
+  comm.barrier();
+  auto const run = [&] {
+    for (int i = 0; i < repeats; ++i) f();
     comm.barrier();
-    auto const run = [&] {
-      for (int i = 0; i < repeats; ++i) h();
-      comm.barrier();
-    };
-    into.push_back(bench::seconds(run, 1) / repeats);
   };
-  for (int round = 0; round < 41; ++round) {
-    together(f, first);
-    together(g, second);
-  }
-  auto const summary = [](std::vector<double> const& all) {
-    return times{*std::min_element(all.begin(), all.end()), bench::median(all)};
-  };
-  return {summary(first), summary(second)};
+  into.times.push_back(bench::seconds(run, 1) / repeats);
 }
 
-/// An all_reduce of n bytes reads and writes n bytes of each rank's memory; so does a copy of n bytes by each rank.
-void all_reduce(ls::communicator& comm, std::size_t bytes) {
-  ls::array<float> values(comm.device(), ls::shape{bytes / sizeof(float)}), copied(comm.device(), values.shape());
-  values = 0.0f;
-  copied = 0.0f;
-  int const repeats = static_cast<int>(std::clamp<std::size_t>((std::size_t{8} << 20) / bytes, 1, 2000));
-  auto const [ours, copy] = paired(
-      comm, repeats, [&] { comm.all_reduce(values, ls::plus{}); },
-      [&] {
-        std::memcpy(copied.data(), values.data(), bytes);
-        asm volatile("" : : "r"(copied.data()) : "memory");
-      });
-  if (comm.rank() == 0)
-    std::printf("%9zu bytes: all_reduce %10.2f us (median %10.2f), copy %10.2f us (median %10.2f), %6.1f GB/s, %.2f\n",
-                bytes, ours.best * 1e6, ours.median * 1e6, copy.best * 1e6, copy.median * 1e6,
-                static_cast<double>(bytes) / ours.best * 1e-9, copy.best / ours.best);
+int repeats_for(std::size_t bytes) {
+  return static_cast<int>(std::clamp<std::size_t>((std::size_t{4} << 20) / bytes, 1, 1000));
 }
+
+/// One round on two threads: an all_reduce of n bytes reads and writes n bytes of each rank's memory; so does a copy.
+void round_of_threads(std::size_t bytes, contender& ours, contender& copy) {
+  ls::spmd(ls::mesh::cpu(2, 1), [&](ls::communicator& comm) {
+    ls::array<float> values(comm.device(), ls::shape{bytes / sizeof(float)}), copied(comm.device(), values.shape());
+    values = 0.0f;
+    copied = 0.0f;
+    contender ignored, ignored_copy;
+    bool const first = comm.rank() == 0;
+    auto const reduce = [&] { comm.all_reduce(values, ls::plus{}); };
+    reduce();
+    time_calls(comm, first ? ours : ignored, repeats_for(bytes), reduce);
+    time_calls(comm, first ? copy : ignored_copy, repeats_for(bytes), [&] {
+      std::memcpy(copied.data(), values.data(), bytes);
+      asm volatile("" : : "r"(copied.data()) : "memory");
+    });
+  });
+}
+
+void print_threads(std::size_t bytes, contender& ours, contender& copy, double predicted) {
+  std::printf("%9zu bytes: threads %10.2f us, predicted %10.2f us, copy %10.2f us, %6.1f GB/s, copy/ours %.2f", bytes,
+              ours.median() * 1e6, predicted * 1e6, copy.median() * 1e6,
+              static_cast<double>(bytes) / ours.median() * 1e-9, copy.median() / ours.median());
+}
+
+double predict(ls::communication_cost const& cost, std::size_t bytes) {
+  return cost.seconds(
+      ls::work_of(ls::collective_kind::all_reduce, ls::collective_algorithm::direct, static_cast<double>(bytes), 2));
+}
+
+ls::communication_cost cost_of(ls::mesh const& mesh) {
+  ls::communication_cost cost;
+  ls::spmd(mesh, [&](ls::communicator& comm) {
+    ls::communication_cost const found = ls::measure_communication(comm);
+    if (comm.rank() == mesh.first_local_rank()) cost = found;
+  });
+  return cost;
+}
+
+int rounds_for(std::size_t bytes) { return bytes > (std::size_t{8} << 20) ? 7 : 15; }
+
+void threads_alone() {
+  auto const cost = cost_of(ls::mesh::cpu(2, 1));
+  for (std::size_t bytes = smallest; bytes <= largest; bytes *= 4) {
+    contender ours, copy;
+    for (int round = 0; round < 2 * rounds_for(bytes); ++round) round_of_threads(bytes, ours, copy);
+    print_threads(bytes, ours, copy, predict(cost, bytes));
+    std::puts("");
+  }
+}
+
+#ifdef LOCKSTEP_MPI
+#ifdef PEER_GLOO
+/// Connected through a folder that rank 0 made.
+std::shared_ptr<gloo::rendezvous::Context> connect_gloo(ls::communicator& comm) {
+  char folder[] = "/tmp/lockstep_bench_XXXXXX";
+  if (comm.rank() == 0 && !mkdtemp(folder)) throw ls::error("communicator_bench: no temporary folder");
+  comm.broadcast(std::span(folder), 0);
+  auto const context =
+      std::make_shared<gloo::rendezvous::Context>(static_cast<int>(comm.rank()), static_cast<int>(comm.size()));
+  gloo::rendezvous::FileStore store(folder);
+  auto device = gloo::transport::tcp::CreateDevice("localhost");
+  context->connectFullMesh(store, device);
+  comm.barrier();
+  if (comm.rank() == 0 && std::system(("rm -r " + std::string(folder)).c_str()) != 0) std::puts("a folder is left");
+  return context;
+}
+#endif
+
+/// Two processes, the first of which has the threads, too.
+void with_processes() {
+  ls::mesh const mesh = ls::mesh::mpi();
+  auto const thread_cost = mesh.first_local_rank() == 0 ? cost_of(ls::mesh::cpu(2, 1)) : ls::communication_cost{};
+  auto const cost = cost_of(mesh);
+  ls::spmd(mesh, [&](ls::communicator& comm) {
+    bool const first = comm.rank() == 0;
+#ifdef PEER_GLOO
+    auto const context = connect_gloo(comm);
+#endif
+    for (std::size_t bytes = smallest; bytes <= largest; bytes *= 4) {
+      contender threads, copy, ours, mpi, gloo;
+      std::vector<float> values(bytes / sizeof(float), 0.0f);
+      for (int round = 0; round < rounds_for(bytes); ++round) {
+        if (first) round_of_threads(bytes, threads, copy);
+        comm.barrier();
+        int const repeats = repeats_for(bytes);
+        time_calls(comm, ours, repeats, [&] { comm.all_reduce(std::span(values), ls::plus{}); });
+        time_calls(comm, mpi, repeats, [&] {
+          MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_FLOAT, MPI_SUM,
+                        MPI_COMM_WORLD);
+        });
+#ifdef PEER_GLOO
+        time_calls(comm, gloo, std::min(repeats, 50), [&] {
+          gloo::AllreduceOptions options(context);
+          options.setOutput(values.data(), values.size());
+          options.setReduceFunction(
+              static_cast<void (*)(void*, void const*, void const*, std::size_t)>(&gloo::sum<float>));
+          gloo::allreduce(options);
+        });
+#endif
+      }
+      if (!first) continue;
+      print_threads(bytes, threads, copy, predict(thread_cost, bytes));
+      std::printf(
+          "; processes %10.2f us, predicted %10.2f us, MPI %10.2f us, Gloo %10.2f us; MPI/threads %.1f, "
+          "Gloo/threads %.1f, MPI/processes %.2f\n",
+          ours.median() * 1e6, predict(cost, bytes) * 1e6, mpi.median() * 1e6, gloo.median() * 1e6,
+          mpi.median() / threads.median(), gloo.median() / threads.median(), mpi.median() / ours.median());
+      std::fflush(stdout);
+    }
+  });
+}
+#endif
 
 }  // namespace
 
 int main() {
-  std::printf("2 ranks; GB/s: payload over best time; last column: the copy's time over ours\n");
-  ls::spmd(ls::mesh::cpu(2, 1), [](ls::communicator& comm) {
-    for (std::size_t bytes = 1 << 10; bytes <= std::size_t{64} << 20; bytes *= 4) all_reduce(comm, bytes);
-  });
+  std::puts("all_reduce by 2 ranks, medians; GB/s: payload over time; Gloo 0: not found");
+#ifdef LOCKSTEP_MPI
+  if (ls::mesh::mpi().size() == 2) {
+    with_processes();
+    return 0;
+  }
+#endif
+  threads_alone();
 }

@@ -71,6 +71,16 @@ TEST_CASE("two and three ranks in each process") {
   CHECK(on_processes<float, fractions>(twice_left{}, 3) == "");
 }
 
+TEST_CASE("data that take several rounds") {
+  std::size_t const ranks = 3, count = 400003;
+  auto const want = expect<double, fractions>(ranks, count, ls::plus{});
+  CHECK(good_on_all(ranks, 1, [&](ls::communicator& comm) {
+    std::string const wrong = check_collectives<double, fractions>(comm, want, ls::plus{});
+    if (!wrong.empty()) throw std::runtime_error(wrong);
+    return true;
+  }));
+}
+
 TEST_CASE("elements that are larger than the memory that is shared") {
   struct huge {
     std::array<int, 100000> values;

@@ -22,7 +22,7 @@ expect() { # expect <case> <exit status> <text that the output has, when spaces 
   fi
 }
 
-advice="apt-get update && apt-get install -y --no-install-recommends doctest-dev python3-numpy libeigen3-dev libfmt-dev libbenchmark-dev libhwy-dev"
+advice="apt-get update && apt-get install -y --no-install-recommends doctest-dev python3-numpy libeigen3-dev libfmt-dev libbenchmark-dev libhwy-dev libopenmpi-dev openmpi-bin libgloo-dev"
 expect "no Debian" 0 "this is no Debian system"
 program dpkg-query 'echo -n "install ok installed"'
 program apt-get ": >$bin/called"
@@ -30,7 +30,7 @@ program id 'echo 0'
 expect "all is installed" 0 ""
 [ ! -e "$bin/called" ] || { echo "FAILED: apt-get was called though nothing is missing"; failed=1; }
 program dpkg-query 'exit 1'
-expect "root" 0 "installing doctest-dev python3-numpy libeigen3-dev libfmt-dev libbenchmark-dev libhwy-dev"
+expect "root" 0 "installing doctest-dev python3-numpy libeigen3-dev libfmt-dev libbenchmark-dev libhwy-dev libopenmpi-dev openmpi-bin libgloo-dev"
 [ -e "$bin/called" ] || { echo "FAILED: apt-get was not called"; failed=1; }
 program dpkg-query '[ "$4" != doctest-dev ] && echo -n "install ok installed"'
 expect "one is missing" 0 "installing doctest-dev"

@@ -52,7 +52,7 @@ class process_engine {
     auto* const all = static_cast<unsigned char*>(data);
     if (width > group::half_bytes) return false;
     sent.bytes += 2 * (size() - 1) * composed::part_of(count, rank(), size()).size() * width;
-    if (size() == 1 || bytes * size() <= whole_bytes) {
+    if (size() == 1 || bytes <= whole_bytes()) {
       reduce_whole(all, size() == 1 ? 0 : count, how);
       return true;
     }
@@ -205,8 +205,8 @@ class process_engine {
   }
 
  private:
-  /// Up to so many bytes of all ranks together are reduced by each of them for itself, in one round.
-  static constexpr std::size_t whole_bytes = std::size_t{1} << 14;
+  /// Up to so many bytes are reduced by every rank for itself, in one round: a second costs more than what it saves.
+  std::size_t whole_bytes() const { return size() == 2 ? std::size_t{1} << 17 : (std::size_t{1} << 15) / size(); }
 
   process_world<Compilation>& world() const { return group_->world(); }
   std::string where() const { return text_of({group_->next_call().text(), " (collective ", number_ - 1, ")"}); }

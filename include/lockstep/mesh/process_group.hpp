@@ -54,8 +54,9 @@ struct process_call {
 template <class Compilation>
 class process_group {
  public:
-  /// Bytes of each half of a rank's place: with two ranks all halves stay in a second-level cache.
-  static constexpr std::size_t half_bytes = std::size_t{1} << 18;
+  /// Bytes of each half of a rank's place. Larger than the second-level caches need: reading what another core has just
+  /// written is slower than reading what has gone on to the third level.
+  static constexpr std::size_t half_bytes = std::size_t{1} << 20;
 
   static std::size_t bytes_for(std::size_t ranks) { return ranks * (sizeof(seat) + 2 * half_bytes); }
 

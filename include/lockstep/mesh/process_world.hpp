@@ -68,7 +68,7 @@ class process_world {
     double const end = seconds_now() + timeout;
     for (std::size_t rank = 0; rank < ranks_; ++rank)
       while (at(rank).closed.load() + 1 < run) {
-        if (state_of(rank) == process_state::gone)
+        if (state_of(rank) == process_state::gone && at(rank).closed.load() + 1 < run)
           throw communication_error(text_of({"spmd: ", portrait(rank), ": the mesh cannot be used any more"}));
         if (seconds_now() > end)
           throw communication_error(
@@ -93,6 +93,7 @@ class process_world {
       process_state const state = state_of(rank);
       if (state == process_state::stopped && stopped == 0) stopped = now;
       if (state != process_state::stopped) stopped = 0;
+      if (has_left(rank)) continue;  // before it ended
       bool const lost = state == process_state::gone || (stopped != 0 && now > stopped + timeout_);
       if (lost && !failed()) fail(rank, portrait(rank));
       if (lost || (failed() && now > begun + grace)) return false;
