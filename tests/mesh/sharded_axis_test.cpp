@@ -100,6 +100,26 @@ TEST_CASE("inside of expressions, and three axes") {
   }
 }
 
+TEST_CASE("along the split axis, of operands for which the ranks must communicate") {
+  for (std::size_t ranks : {2, 3, 4})
+    for (std::size_t rows : {1, 3, 257, 1000, 1024}) {
+      INFO("devices ", ranks, " rows ", rows);
+      auto const mesh = ls::mesh::cpu(ranks);
+      std::size_t const columns = 6;
+      auto const host = random_values<int>(rows * columns, rows, -100, 100);
+      ls::sharded<int, 2> const x(mesh, {rows, columns}, std::span<int const>(host));
+      std::vector<int> largest(columns, -1000);
+      for (std::size_t i = 0; i < host.size(); ++i) largest[i % columns] = std::max(largest[i % columns], host[i]);
+      std::vector<std::int64_t> below(columns), steps(columns);
+      for (std::size_t i = 0; i < host.size(); ++i) {
+        below[i % columns] += host[i] - largest[i % columns];
+        if (i + columns < host.size()) steps[i % columns] += std::abs(host[i + columns] - host[i]);
+      }
+      CHECK(ls::sum(x - ls::max(x, ls::axis(0)), ls::axis(0)).to_host() == below);
+      CHECK(ls::sum(ls::abs(ls::neighbor(x, {1, 0}) - x), ls::axis(0)).to_host() == steps);
+    }
+}
+
 TEST_CASE("along an axis without elements") {
   ls::mesh const mesh = ls::mesh::cpu(3);
   ls::sharded<float, 2> const none(mesh, ls::shape(0, 4));

@@ -184,17 +184,22 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
     std::size_t const width = e.extents.size();
     auto const mine = pieces.of_rank(here.rank);
     std::unique_ptr<accumulator[]> values(new accumulator[mine.size() * width]);
+    // Once, by every rank: operands may communicate while they become local, and ranks have different numbers of
+    // pieces.
+    local_part const part = part_of_rank(placed, e.operand.shape(), here);
+    auto const local = lockstep::localize(e.operand, part, here);
     for (std::size_t p = 0; p < mine.size(); ++p) {
-      local_part const part{placed.from_last, mine[p].begin * pieces.unit(),
-                            std::min(extent, mine[p].end * pieces.unit()), extent, R};
-      auto const local = lockstep::localize(e.operand, part, here);
-      using L = std::remove_const_t<decltype(local)>;
+      index const begin = mine[p].begin * pieces.unit(), end = std::min(extent, mine[p].end * pieces.unit());
+      shape<R> from, to = local.shape();
+      from[e.along] = begin - part.begin, to[e.along] = end - part.begin;
+      auto const piece = slice_of(local, from, to);
+      using L = std::remove_const_t<decltype(piece)>;
       array<accumulator, R - 1> const found = evaluate_to_array<accumulator>(
-          here.where, axis_reduction<accumulating<Reducer>, L>(accumulating<Reducer>{e.reducer}, local, axis(e.along)));
-      accumulator* const to = values.get() + p * width;
-      here.where.state().copy_to_host(to, found.data(), width * sizeof(accumulator));
+          here.where, axis_reduction<accumulating<Reducer>, L>(accumulating<Reducer>{e.reducer}, piece, axis(e.along)));
+      accumulator* const to_host = values.get() + p * width;
+      here.where.state().copy_to_host(to_host, found.data(), width * sizeof(accumulator));
       if constexpr (positional<Reducer>)
-        for (std::size_t j = 0; j < width; ++j) to[j].at += part.begin;
+        for (std::size_t j = 0; j < width; ++j) to_host[j].at += begin;
     }
     return values;
   }
