@@ -169,6 +169,8 @@ std::map<std::string, task> const& tasks() {
         }}},
       {"31 select, returns its size",
        {1.5 * bytes, [](data& x) { static_cast<void>(ls::select_if(x.a, above_half{})); }, {}}},
+      {"33 select by a mask",
+       {1.5 * bytes, [](data& x) { static_cast<void>(ls::select_bounded(x.a, x.a > 0.5f)); }, {}}},
       {"32 unique",
        {1.125 * bytes, [](data& x) { static_cast<void>(ls::unique(x.runs)); },
         [](data& x) {

@@ -16,7 +16,11 @@ set(expected
     "columns|2|0|406400|6800"    # 16 blocks of 64 lines for each of 100 columns
     "rows|1|0|400000|4000"
     "scan|1|0|-|-"               # waits for other blocks by reading flags: their number varies
-    "fill and copy|1|0|-|400000"  # the copy is no kernel
+    "transpose|1|0|393216|393216|24576"
+    "segments|2|0|-|-"
+    "unique|1|1|-|-"             # the wait for how many there are
+    "decode|-|1|-|-"
+    "fill and copy|1|0|-|400000|12500"  # the copy is no kernel
     "value|2|1|400100|104")      # one wait, for the value in pinned memory
 
 function(count case repetitions prefix)

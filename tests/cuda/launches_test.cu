@@ -107,6 +107,35 @@ TEST_CASE("launches: scan") {
   CHECK(in.y.to_host()[99] == 300);
 }
 
+TEST_CASE("launches: transpose") {
+  inputs in;
+  ls::array<float, 2> const m = in.a.slice(0, 98304).reshape(ls::shape(768, 128));
+  ls::array<float, 2> turned(in.gpu, ls::shape(128, 768));
+  for (int i = 0; i < repetitions(); ++i) turned = m.transpose();
+  CHECK(turned.to_host()[99] == 1);
+}
+
+TEST_CASE("launches: segments") {
+  inputs in;
+  ls::array<ls::index> const offsets = ls::indices(ls::shape(1001)) * ls::index{100};
+  ls::array<ls::index> const on_gpu = offsets.to(in.gpu);
+  ls::array<float> sums(in.gpu, ls::shape(1000));
+  for (int i = 0; i < repetitions(); ++i) sums = ls::sum(in.a, ls::segments(on_gpu));
+  CHECK(sums.to_host() == std::vector<float>(1000, 100.0f));
+}
+
+TEST_CASE("launches: unique") {
+  inputs in;
+  in.y = ls::cast<float>(ls::indices(ls::shape(in.n)) / ls::index{2});
+  for (int i = 0; i < repetitions(); ++i) CHECK(ls::unique(in.y).size() == 50000);
+}
+
+TEST_CASE("launches: decode") {
+  inputs in;
+  ls::array<ls::index> const twice = ls::full<ls::index>(in.gpu, 1000, 2);
+  for (int i = 0; i < repetitions(); ++i) CHECK(ls::run_length_decode(in.a.slice(0, 1000), twice).size() == 2000);
+}
+
 TEST_CASE("launches: fill and copy") {
   inputs in;
   for (int i = 0; i < repetitions(); ++i) {

@@ -2,8 +2,10 @@
 // map on GPUs: every element type, packed and element-wise access, views, fused outputs, user functions.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <lockstep/lockstep.hpp>
 
 #include "sizes.hpp"
@@ -237,6 +239,35 @@ TEST_CASE("index spaces on both sides of 2^31 elements") {
       CHECK((c[0] * 4 + c[1]) * columns + c[2] == i);
       for (std::size_t axis = 0; axis < 3; ++axis) CHECK((c[axis] >= 0 && c[axis] < extents[axis]));
     }
+  }
+}
+
+struct wide {
+  int value = 0, more[9] = {};  // more than the tiles that turn axes take
+};
+template <class T>
+void check_turned(ls::index a, ls::index b, ls::index c) {
+  ls::index const n = a * b * c;
+  std::vector<T> values(static_cast<std::size_t>(n)), want(values.size());
+  for (ls::index i = 0; i < n; ++i) {
+    int const number = static_cast<int>(i % 127);
+    std::memcpy(static_cast<void*>(&values[static_cast<std::size_t>(i)]), &number, std::min(sizeof(T), sizeof(int)));
+    ls::index const k = i % c, j = i / c % b, h = i / c / b;
+    want[static_cast<std::size_t>((k * b + j) * a + h)] = values[static_cast<std::size_t>(i)];
+  }
+  ls::array<T> const flat(ls::device::gpu(), values);
+  ls::array<T, 3> const turned = flat.reshape(ls::shape(a, b, c)).transpose();
+  ls::array<T, 2> const matrix = flat.reshape(ls::shape(a, b * c)).transpose().transpose();
+  CHECK(std::memcmp(turned.to_host().data(), want.data(), want.size() * sizeof(T)) == 0);
+  CHECK(std::memcmp(matrix.to_host().data(), values.data(), values.size() * sizeof(T)) == 0);
+}
+TEST_CASE("copies that turn axes, of elements of any size") {
+  for (auto const& [a, b, c] :
+       {std::array<ls::index, 3>{9, 1, 9}, {32, 2, 33}, {31, 3, 64}, {100, 1, 65}, {8, 5, 40}}) {
+    check_turned<char>(a, b, c);
+    check_turned<float>(a, b, c);
+    check_turned<double>(a, b, c);
+    check_turned<wide>(a, b, c);
   }
 }
 

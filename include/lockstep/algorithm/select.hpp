@@ -62,7 +62,7 @@ void with_masked(char const* algorithm, E const& e, M const& mask, F&& f) {
         if constexpr (holds_host_function<Values> || holds_host_function<Flags>)
           throw_host_only(where);
         else
-          f(where, n, cuda::masked_elements<T, Values, Flags, R>{{values, extents}, {flags, extents}});
+          f(where, n, cuda::masked_elements<T, Values, Flags, R>{values, flags, extents});
 #else
         throw_needs_cuda(where);
 #endif

@@ -81,9 +81,9 @@ index add_up_counts(array<T>& counts) {
   if (counts.device().is_cpu()) return cpu::add_up_counts(counts.data(), counts.extent(0));
   index const n = counts.extent(0);
   if (n == 0) return 0;
-  if (index const least = min(counts); least < 0) return -1;
-  counts = inclusive_scan(counts);
-  return sum(counts.slice(n - 1, n));
+  index const total = where(min(counts) < index{0}, index{-1}, sum(counts));  // one value: the host waits once
+  if (total >= 0) counts = inclusive_scan(counts);
+  return total;
 }
 
 /// The reverse of unique_with_counts: values[i] repeated counts[i] times, for every i in order. Throws shape_error when

@@ -13,8 +13,8 @@ namespace cuda {
 /// backward from the end.
 enum class compaction { values, places, both, partition };
 
-/// A source has value(i), and keeps(i, value); or, where `compares`, differs(the value before, value), which keeps the
-/// first of all. A thread holds `compact_items` of them.
+/// A source has value(i), and read(i, value), which also says whether it is kept; or, where `compares`, differs(the
+/// value before, value), and the first of all is kept. A thread holds `compact_items` of them.
 template <class T>
 inline constexpr int compact_items = scan_items<T>;
 /// Values up to this size are gathered in shared memory; of larger ones their places, and they are read again.
@@ -38,9 +38,11 @@ __device__ __forceinline__ compact_row<T> read_kept(Source const& source, index 
 #pragma unroll
   for (int row = 0; row < compact_items<T>; ++row) {
     index const i = first + row * warp_lanes + lane;
-    if (i < total) all.values[row] = source.value(i);
-    if constexpr (!Source::compares)
-      if (i < total && source.keeps(i, all.values[row])) all.kept |= 1u << row;
+    if (i >= total) continue;
+    if constexpr (Source::compares)
+      all.values[row] = source.value(i);
+    else
+      all.kept |= unsigned{source.read(i, all.values[row])} << row;
   }
   if constexpr (Source::compares) {
     T before = all.values[0];

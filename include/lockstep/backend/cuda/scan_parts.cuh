@@ -30,6 +30,19 @@ struct combine_headed {
     return both;
   }
 };
+/// scan_lanes of scan.cuh for them: a vote finds where each lane's run begins, so that only values are passed.
+template <class T, class Op>
+__device__ __forceinline__ headed<T> scan_lanes(headed<T> item, int lane, combine_headed<T, Op> const& combine) {
+  unsigned const heads = __ballot_sync(0xffffffffu, item.head != 0) & (0xffffffffu >> (warp_lanes - 1 - lane));
+  int const before = heads ? lane - (warp_lanes - 1 - __clz(static_cast<int>(heads))) : lane;  // lanes of the same run
+#pragma unroll
+  for (int step = 1; step < warp_lanes; step *= 2) {
+    T const left = shuffle_up(item.value, step);
+    if (step <= before) item.value = static_cast<T>(combine.op(left, item.value));
+  }
+  item.head = heads != 0;
+  return item;
+}
 /// The values with their heads; what an exclusive scan begins with is part of each head.
 template <class T, class Op, class Heads, class Values>
 struct headed_values {

@@ -101,7 +101,8 @@ struct compared_runs {
   sorted_run<T, Compare> own, other;
 
   LOCKSTEP_INLINE T value(index i) const { return own.values[i]; }
-  LOCKSTEP_INLINE bool keeps(index i, T const& value) const {
+  LOCKSTEP_INLINE bool read(index i, T& value) const {
+    value = own.values[i];
     index const before = i - own.template place_of<false>(value);
     index const in_other = other.template place_of<true>(value) - other.template place_of<false>(value);
     return (before < in_other) == Common;

@@ -10,16 +10,23 @@ namespace cuda {
 
 // What is kept, as compact.cuh wants it.
 
-/// Elements by a mask.
+/// Elements by a mask. What both name is read once.
 template <class T, class Values, class Mask, std::size_t R>
 struct masked_elements {
   using value_type = T;
   static constexpr bool compares = false;
-  values_in_order<T, Values, R> values;
-  values_in_order<bool, Mask, R> mask;
+  once_t<elementwise_evaluator<R, list_values, Values, Mask>> both;
+  index_space<R> space;
 
-  LOCKSTEP_INLINE T value(index i) const { return values(i); }
-  LOCKSTEP_INLINE bool keeps(index i, T const&) const { return mask(i); }
+  masked_elements(Values const& values, Mask const& mask, shape<R> const& extents)
+      : both(once(together<R>(values, mask))), space(extents) {}
+
+  LOCKSTEP_INLINE T value(index i) const { return static_cast<T>(get<0>(both.at(space[i]))); }
+  LOCKSTEP_INLINE bool read(index i, T& value) const {
+    auto const here = both.at(space[i]);
+    value = static_cast<T>(get<0>(here));
+    return static_cast<bool>(get<1>(here));
+  }
 };
 
 /// Elements for which a predicate is `Wanted`.
@@ -31,7 +38,10 @@ struct filtered_elements {
   Predicate predicate;
 
   LOCKSTEP_INLINE T value(index i) const { return values(i); }
-  LOCKSTEP_INLINE bool keeps(index, T const& value) const { return static_cast<bool>(predicate(value)) == Wanted; }
+  LOCKSTEP_INLINE bool read(index i, T& value) const {
+    value = values(i);
+    return static_cast<bool>(predicate(static_cast<T const&>(value))) == Wanted;
+  }
 };
 
 /// The first element of every run of equal ones.
@@ -54,8 +64,7 @@ struct masked_positions {
   static constexpr bool compares = false;
   values_in_order<bool, Mask, R> mask;
 
-  LOCKSTEP_INLINE unsigned char value(index) const { return 0; }
-  LOCKSTEP_INLINE bool keeps(index i, unsigned char) const { return mask(i); }
+  LOCKSTEP_INLINE bool read(index i, unsigned char&) const { return mask(i); }
 };
 
 /// Writes what the source keeps, and how many; does not wait.

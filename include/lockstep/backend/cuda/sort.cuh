@@ -8,6 +8,7 @@
 #include "../../algorithm/sort_order.hpp"
 #include "../../expression/device_function.hpp"
 #include "cub.cuh"
+#include "nan_last.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -33,17 +34,13 @@ auto comparison_of(Order const& order) {
   return comparison<T, callable_t<Order>>{callable(order)};
 }
 
+/// Keys in memory as CUB gets them.
 template <class Order, class T>
-__global__ void __launch_bounds__(block_threads) put_nans_last_kernel(T* values, index count) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < count && values[i] != values[i]) values[i] = sortable_key<T, Order>(values[i]);
-}
-/// Makes NaNs the kind that sorts last.
-template <class Order, class T>
-void put_nans_last(device const& where, T* values, index count) {
+auto* as_sort_keys(T* keys) {
   if constexpr (std::is_floating_point_v<T>)
-    launch(where, "sorting", put_nans_last_kernel<Order, T>, ceil_div(count, block_threads), block_threads, values,
-           count);
+    return reinterpret_cast<nan_last<T, is_descending<Order>>*>(keys);
+  else
+    return keys;
 }
 
 /// Values, and as much room again, between which CUB's passes go back and forth.
@@ -74,8 +71,7 @@ void sort_values(device const& where, T* values, index n, Order const& order) {
     throw_host_only(where);
   } else if constexpr (natural_order<T, Order>) {
     operation const here("sort", shape<1>(n));
-    put_nans_last<Order>(where, values, n);
-    two_buffers<T> keys(where, values, n);
+    two_buffers keys(where, as_sort_keys<Order>(values), n);
     run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
       if constexpr (is_descending<Order>)
         return cub::DeviceRadixSort::SortKeysDescending(memory, bytes, keys.cub(), n, 0, int{sizeof(T) * 8},
@@ -194,8 +190,7 @@ void sort_by_key_values(device const& where, T* keys, V* values, index n, Order 
     reorder(where, keys, n, places.data());
     reorder(where, values, n, places.data());
   } else if constexpr (natural_order<T, Order>) {
-    put_nans_last<Order>(where, keys, n);
-    two_buffers<T> sorted(where, keys, n);
+    two_buffers sorted(where, as_sort_keys<Order>(keys), n);
     two_buffers<V> moved(where, values, n);
     sort_pairs<Order>(where, sorted, moved, n);
     sorted.finish();
