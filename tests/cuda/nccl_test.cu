@@ -1,4 +1,6 @@
-// Ranks on GPUs: collectives through NCCL against plain loops, for one GPU, and for several where there are more.
+// Covers: collectives: all_reduce start_all_reduce reduce reduce_scatter broadcast all_gather all_gather_v gather_v
+// all_to_all split barrier send receive spmd; types: integers float double Ranks on GPUs: collectives through NCCL
+// against plain loops, for one GPU, and for several where there are more.
 #include <doctest/doctest.h>
 
 #include <lockstep/lockstep.hpp>

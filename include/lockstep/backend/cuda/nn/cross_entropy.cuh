@@ -12,7 +12,7 @@ struct sample_result {
 };
 
 template <class T>
-__global__ void __launch_bounds__(cuda::block_threads)
+__global__ void __launch_bounds__(cuda::block_threads, 2)
     cross_entropy_kernel(T const* logits, std::uint8_t const* labels, index samples, int classes, T* gradient,
                          sample_result* results) {
   constexpr unsigned everyone = 0xffffffff;

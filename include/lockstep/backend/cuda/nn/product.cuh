@@ -66,7 +66,7 @@ struct product_end {
 /// Blocks of Rows x Columns elements, four times four for each thread. What a row, a column or a step of the depth
 /// means is worked out once and kept beside the tiles.
 template <int Rows, int Columns, class T, class Left, class Right>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, 2)
     product_kernel(Left left, Right right, depth_parts depth, product_end<T> end, std::uint32_t rows,
                    std::uint32_t columns, std::uint32_t across, std::uint32_t tiles) {
   static_assert(Rows * Columns == 16 * product_threads);
