@@ -1,6 +1,6 @@
-// Covers: collectives: all_reduce start_all_reduce reduce reduce_scatter broadcast all_gather all_gather_v gather_v
-// all_to_all split barrier send receive spmd; types: integers float double Ranks on GPUs: collectives through NCCL
-// against plain loops, for one GPU, and for several where there are more.
+// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather spmd; types: integers float double
+// Covers: collectives: all_gather_v gather_v all_to_all; types: integers float double
+// Ranks on GPUs: collectives through NCCL against plain loops, for one GPU, and for several where there are more.
 #include <doctest/doctest.h>
 
 #include <lockstep/lockstep.hpp>
@@ -221,6 +221,14 @@ TEST_CASE("two GPUs: what goes wrong is said on every rank, and nobody hangs") {
                  "all ranks must call the same collectives"));
   CHECK(contains(said[0], "all_reduce of 10 float by +"));
   CHECK(contains(said[0], "rank 1 calls all_reduce of 10 float by max"));
+
+  run([](ls::communicator& comm, ls::array<float>& values) {  // rank 1 has 4 of them, rank 0 expects 5
+    std::size_t const mine = 5 - comm.rank(), counts[] = {5, mine};
+    ls::array<float> all(comm.device(), static_cast<ls::index>(5 + mine));
+    comm.all_gather_v(std::span<float const>(values.data(), mine), std::span<float>(all.data(), 5 + mine), counts);
+  });
+  CHECK(contains(said[0], "found 16 bytes that rank 1 has for rank 0, which expects 20"));
+  CHECK(said[0] == said[1]);
 
   mesh.set_timeout(0.2);
   run([](ls::communicator& comm, ls::array<float>& values) {

@@ -40,6 +40,7 @@ class nccl_engine {
   std::uint64_t start(collective_call const& call, traffic& sent) {
     bool on_device = lies_on_gpu(call.from) || lies_on_gpu(call.to);
     if (call.blocks) on_device = some_rank(call, blocks_lie_on_gpu(*call.blocks));
+    if (call.blocks && on_device) check_sizes(call, *call.blocks);
     std::uint64_t const ticket = ++next_;
     if (!on_device) {
       through_host(sent, [&] { started_[ticket].host = host_->start(call) + 1; });
@@ -79,7 +80,7 @@ class nccl_engine {
 
   nccl_engine split(std::int64_t color) {
     std::vector<std::int64_t> colors(size());
-    gather_on_host(color, colors, "color (split)");
+    gather_on_host(&color, 1, colors.data(), "color (split)");
     int const number = static_cast<int>(std::find(colors.begin(), colors.end(), color) - colors.begin());
     ncclComm_t part = nullptr;
     operations_.link().call("ncclCommSplit", [&](ncclComm_t comm) {
@@ -145,13 +146,13 @@ class nccl_engine {
   }
 
   template <class T>
-  void gather_on_host(T const& mine, std::vector<T>& all, char const* what) {
+  void gather_on_host(T const* mine, std::size_t count, T* all, char const* what) {
     collective_call call;
     call.kind = collective_kind::all_gather;
-    call.count = 1;
+    call.count = count;
     call.element = {sizeof(T), what};
-    call.from = &mine;
-    call.to = all.data();
+    call.from = mine;
+    call.to = all;
     host_->run(call);
   }
   template <class F>
@@ -167,7 +168,7 @@ class nccl_engine {
     announcement const mine(what, on_device);
     std::vector<announcement> all(size(), mine);
     try {
-      gather_on_host(mine, all, "call of a collective on GPUs");
+      gather_on_host(&mine, 1, all.data(), "call of a collective on GPUs");
     } catch (communication_error const& e) {
       throw communication_error(text_of({to_string(what), ", on ", where().name(), ": ", e.what()}));
     }
@@ -178,6 +179,24 @@ class nccl_engine {
       on_device = on_device || all[r].on_device;
     }
     return on_device;
+  }
+
+  /// Throws communication_error on every rank when a rank has more or less for another than that expects: their GPUs
+  /// would wait for ever.
+  void check_sizes(collective const& what, transfer_blocks const& blocks) {
+    std::size_t const ranks = size();
+    std::vector<std::uint64_t> mine, all(2 * ranks * ranks);
+    for (auto const& each : blocks.out) mine.push_back(each.bytes);
+    for (auto const& each : blocks.in) mine.push_back(each.bytes);
+    gather_on_host(mine.data(), mine.size(), all.data(), "size of blocks on GPUs");
+    for (std::size_t from = 0; from < ranks; ++from)
+      for (std::size_t to = 0; to < ranks; ++to) {
+        std::uint64_t const sent = all[2 * ranks * from + to], expected = all[2 * ranks * to + ranks + from];
+        if (sent != expected)
+          throw communication_error(
+              text_of({to_string(what), ": found ", sent, " bytes that rank ", from, " has for rank ", to,
+                       ", which expects ", expected, "; give all ranks the same counts"}));
+      }
   }
 
   /// By copies in host memory, for operators that GPUs cannot call.
@@ -212,28 +231,30 @@ class nccl_engine {
   }
 
   /// Queues the collective after the device's work so far, and returns its end. What can fail for one rank alone comes
-  /// before the ranks agree, so that no GPU waits for a rank that has failed.
+  /// before the ranks agree, so that no GPU waits for a rank that has failed. Of blocks they have agreed already.
   counted_pointer<event_state> queue(collective_call const& call) {
     operation const here(name_of(call.kind), shape<1>(static_cast<index>(call.count)));
     device_scope const scope(operations_.link().number());
     cudaStream_t const stream = operations_.stream();
-    std::size_t const bytes_needed = room_for(call);
     device_memory memory(stream);
-    if (bytes_needed > 0)
-      check(cudaMallocAsync(&memory.data, bytes_needed, stream), "cudaMallocAsync", where().name(), ", asked for ",
-            bytes_needed, " bytes");
-    if (call.kind == collective_kind::all_reduce && call.from != call.to)
-      where().state().copy(call.to, call.from, call.count * call.element.bytes);
-    operations_.wait(*where().state().record());
-    if (!call.blocks) some_rank(call, true);
+    bool agreed = call.blocks != nullptr;
     try {
+      std::size_t const bytes_needed = room_for(call);
+      if (bytes_needed > 0)
+        check(cudaMallocAsync(&memory.data, bytes_needed, stream), "cudaMallocAsync", where().name(), ", asked for ",
+              bytes_needed, " bytes");
+      if (call.kind == collective_kind::all_reduce && call.from != call.to)
+        where().state().copy(call.to, call.from, call.count * call.element.bytes);
+      operations_.wait(*where().state().record());
+      if (!agreed) some_rank(call, true);
+      agreed = true;
       perform(call, memory.data);
+      memory.release();
+      return counted_pointer<event_state>(new gpu_event(operations_.link().number(), stream, where().name()));
     } catch (...) {  // the other ranks have queued their parts, and their GPUs would wait for ever
-      world_->abort();
+      if (agreed) world_->abort();
       throw;
     }
-    memory.release();
-    return counted_pointer<event_state>(new gpu_event(operations_.link().number(), stream, where().name()));
   }
 
   std::size_t bytes_sent(collective_call const& call) const {
