@@ -148,7 +148,9 @@ LOCKSTEP_INLINE auto evaluate_tree(Tree const& tree, Place const& place, Values 
 template <class Tree>
 struct read_once {
   Tree tree;
-  unsigned char first[leaves_t<Tree>::count];  ///< of each leaf: itself, or an earlier one that is the same
+  /// Of each leaf: itself, or an earlier one that is the same. No padding follows: tools that look for pointers among a
+  /// kernel's parameters would find what lay on the stack.
+  unsigned char first[(leaves_t<Tree>::count + 7) / 8 * 8] = {};
 
   explicit read_once(Tree const& t) : tree(t) {
     for_each_leaf(tree, [&]<std::size_t I>(std::integral_constant<std::size_t, I>, auto const& leaf) {
@@ -208,6 +210,7 @@ using once_t = std::conditional_t<any_may_repeat(leaves_t<Tree>{}), read_once<Tr
 
 /// Trees over one index space as one, whose value is the list of theirs.
 struct list_values {
+  std::uint64_t no_padding = 0;  ///< see read_once
   template <class... Ts>
   LOCKSTEP_INLINE slots<Ts...> operator()(Ts const&... values) const {
     return make_slots(values...);
