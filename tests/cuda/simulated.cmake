@@ -13,7 +13,7 @@ add_test(NAME cuda.lazy COMMAND "${simulator}" --schedule lazy --block-order rev
 add_test(NAME cuda.random COMMAND "${simulator}" --schedule random:1 --block-order random:2 --warp-order random:3
                                   -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/*")
 add_test(NAME cuda.three_devices COMMAND "${simulator}" --devices 3 --check all --schedule lazy
-                                         -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/nccl_test.cu")
+                                         -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/nccl_test.cu,*/cuda/sharded_test.cu")
 add_test(NAME cuda.two_devices COMMAND "${simulator}" --devices 2 --check all --schedule random:5
                                        -- $<TARGET_FILE:cuda_tests> --no-skip "--test-case=two GPUs:*")
 set_tests_properties(cuda.launches_counted cuda.no_gpu cuda.full_memory cuda.lazy cuda.random cuda.two_devices
