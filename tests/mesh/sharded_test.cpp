@@ -210,3 +210,24 @@ TEST_CASE("a rank that fails ends the others, and the mesh works on") {
     x = 1;
   }
 }
+
+TEST_CASE("meshes of the same devices are one mesh, whatever their timeouts") {
+  ls::mesh mesh = ls::mesh::cpu(3);
+  ls::sharded<int> const a(mesh, std::vector<int>(100, 1));
+  ls::sharded<int> const b(mesh.set_timeout(60), std::vector<int>(100, 2));
+  CHECK((a + b).to_host() == std::vector<int>(100, 3));
+  ls::sharded<int> c(mesh, 100);
+  c = a * b;
+  CHECK(int(ls::sum(c)) == 200);
+}
+
+TEST_CASE("a value without axes beside a stencil") {
+  ls::mesh const mesh = ls::mesh::cpu(3);
+  ls::sharded<float, 0> s(mesh, ls::shape<0>());
+  s = 2.0f;
+  auto const host = random_values<float>(1000, 3);
+  ls::sharded<float> x(mesh, host);
+  x = ls::neighbor(x * s, 1);
+  auto const got = x.to_host();
+  for (std::size_t i = 0; i < host.size(); ++i) CHECK(got[i] == 2 * host[std::min(i + 1, host.size() - 1)]);
+}

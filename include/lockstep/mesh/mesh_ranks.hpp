@@ -15,7 +15,7 @@
 namespace lockstep {
 
 /// Runs a function on every rank of this process, each with its communicator.
-class mesh_ranks {
+class mesh_ranks : public std::enable_shared_from_this<mesh_ranks> {
  public:
   explicit mesh_ranks(mesh devices) : devices_(std::move(devices)) {}
   mesh_ranks(mesh_ranks const&) = delete;
@@ -23,6 +23,8 @@ class mesh_ranks {
   virtual ~mesh_ranks() = default;
   lockstep::mesh const& devices() const { return devices_; }
   std::size_t size() const { return devices_.size(); }
+  /// Whether both run the same devices, be it with another timeout.
+  bool same_devices(mesh_ranks const& other) const { return this == &other || devices_ == other.devices_; }
   /// Returns when all ranks have. When some throw, the first one's exception is rethrown.
   virtual void run(void (*f)(void* context, communicator& comm), void* context) = 0;
 

@@ -153,10 +153,15 @@ halo_leaf<T, Rank> exchange_halo(shape<Rank> const& extents, array<T, Rank> cons
 
 /// A rank's part of an array in the global form.
 template <class T, std::size_t Rank>
-halo_leaf<T, Rank> globalize_part(array<T, Rank> const& mine, bool is_split, shape<Rank> const& extents,
-                                  halo_width const& halo, rank_context const& here) {
-  if (!is_split) return halo_leaf<T, Rank>(extents, mine, {0, extents[0]});
-  return exchange_halo(extents, mine, halo, here);
+auto globalize_part(array<T, Rank> const& mine, [[maybe_unused]] bool is_split,
+                    [[maybe_unused]] shape<Rank> const& extents, [[maybe_unused]] halo_width const& halo,
+                    [[maybe_unused]] rank_context const& here) {
+  if constexpr (Rank == 0) {
+    return window<T const, 0, layout::dense>(mine.shared_storage(), mine.view());
+  } else {
+    if (!is_split) return halo_leaf<T, Rank>(extents, mine, {0, extents[0]});
+    return exchange_halo(extents, mine, halo, here);
+  }
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_first_axis(char const* what, any_node const& e) {

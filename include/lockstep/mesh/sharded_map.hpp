@@ -25,7 +25,7 @@ template <node E, std::size_t Rank>
 void require_placement(E const& e, mesh_ranks* ranks, placement placed, shape<Rank> const&) {
   tree_placement const found = place(e), target = place_of_set<Rank>(ranks, placed);
   if (!found.ranks) return;
-  if (found.ranks != ranks) throw_other_mesh(e);
+  if (!found.ranks->same_devices(*ranks)) throw_other_mesh(e);
   if (found.is_split() && found.from_last != target.from_last)
     throw_other_placement(true, text_of_axis(found),
                           target.is_split() ? "split " + text_of_axis(target) : "on all devices", e);
@@ -60,8 +60,7 @@ sharded<T, rank_v<E>> evaluate_to_shards(E const& e) {
     throw device_error(text_of({"found ", to_text(e),
                                 " without a sharded array, expected one to know the mesh; "
                                 "construct the target as sharded<T>(mesh, shape) first"}));
-  auto const ranks = ranks_of<compilation>(placed.ranks->devices());
-  sharded<T, rank_v<E>> result(ranks, e.shape(), placed.of_rank(rank_v<E>));
+  sharded<T, rank_v<E>> result(placed.ranks->shared_from_this(), e.shape(), placed.of_rank(rank_v<E>));
   store_shards(shards_of(result), e);
   return result;
 }
@@ -167,9 +166,8 @@ array<T, Rank> gather_to_host(shard_set<T, Rank> const& set) {
   } else if (set.ranks->devices().is_local()) {
     for (std::size_t i = 0; i < set.local.size(); ++i) put(i, set.at(i));
   } else {
-    auto const ranks = ranks_of<compilation>(set.ranks->devices());
-    sharded<T, Rank> const everywhere(ranks, set.extents, replicated);
-    on_ranks(*ranks, [&](rank_context& here) { reshard_together(set, *everywhere.shared_shards(), here); });
+    sharded<T, Rank> const everywhere(set.ranks, set.extents, replicated);
+    on_ranks(*set.ranks, [&](rank_context& here) { reshard_together(set, *everywhere.shared_shards(), here); });
     put(first, everywhere.shared_shards()->at(0));
   }
   return all;

@@ -1,5 +1,5 @@
-// Products of matrices of which one is split: its rows or columns, or stacks of matrices. Every rank multiplies its
-// own.
+// Products of matrices of which one is split: the rows of the left one, or the columns of the right one. Every rank
+// multiplies its own.
 #pragma once
 
 #include "../algorithm/matmul.hpp"
@@ -13,6 +13,12 @@ inline namespace LOCKSTEP_COMPILER {
                               " with operands split along the axis that is summed over, or both "
                               "split, expected rows of the left one or columns of the right one, and the other on all "
                               "devices; use reshard(x, replicated)"}));
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_split_stack(any_node const& e) {
+  throw device_error(text_of({"found ", to_text(e),
+                              " with stacks of matrices split between matrices, expected rows of the "
+                              "left ones, columns of the right ones, or nothing split; use reshard"}));
 }
 
 template <class A, class B, bool Vector>
@@ -31,7 +37,7 @@ requires(has_shards<A> || has_shards<B>) struct shard_rules<matmul_node<A, B, Ve
     if (b.is_split() && (a.is_split() || Vector || b.from_last != 0)) throw_split_product(e);
     if (a.is_split()) all.from_last = Vector ? a.from_last - 1 : a.from_last;
     if (b.is_split()) all.from_last = 0;
-    if (all.is_split() && all.from_last > rows) throw_split_product(e);
+    if (all.is_split() && all.from_last > rows) throw_split_stack(e);
     return all;
   }
   static auto localize(node_type const& e, local_part const& part, rank_context const& here) {

@@ -100,7 +100,7 @@ requires(has_shards<E> || has_shards<I>) struct shard_rules<gather_node<E, I>> {
   static tree_placement place(node_type const& e) {
     tree_placement const from = lockstep::place(e.source);
     tree_placement at = lockstep::place(e.indices);
-    if (from.ranks && at.ranks && from.ranks != at.ranks) throw_other_mesh(e);
+    if (from.ranks && at.ranks && !from.ranks->same_devices(*at.ranks)) throw_other_mesh(e);
     if (!at.ranks) at.ranks = from.ranks;
     return at;
   }

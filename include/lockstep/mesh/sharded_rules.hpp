@@ -91,7 +91,7 @@ inline std::string text_of_axis(tree_placement const& placed) {
 inline void meet(tree_placement& all, tree_placement const& one, any_node const& e) {
   if (!one.ranks) return;
   if (!all.ranks) all.ranks = one.ranks;
-  if (all.ranks != one.ranks) throw_other_mesh(e);
+  if (!all.ranks->same_devices(*one.ranks)) throw_other_mesh(e);
   if (!one.is_split()) return;
   if (all.is_split() && all.from_last != one.from_last) throw_other_axis(all, one, e);
   all.from_last = one.from_last;

@@ -10,8 +10,7 @@ inline namespace LOCKSTEP_COMPILER {
 /// A new array of one axis, split evenly, of what make(here) returns on every rank, in the order of ranks.
 template <class T, class Make>
 sharded<T> spread_evenly(mesh_ranks& ranks, Make const& make) {
-  auto const set =
-      std::make_shared<shard_set<T, 1>>(ranks_of<compilation>(ranks.devices()), shape<1>(), split_along(axis(0)));
+  auto const set = std::make_shared<shard_set<T, 1>>(ranks.shared_from_this(), shape<1>(), split_along(axis(0)));
   set->local.resize(ranks.devices().local_ranks());
   on_ranks(ranks, [&](rank_context& here) {
     array<T> const mine = make(here);

@@ -153,7 +153,7 @@ void sort_by_key(sharded<K, 1>& keys, sharded<V, 1>& values, Order order = {}) {
   shard_set<K, 1>& k = shards_of(keys);
   shard_set<V, 1>& v = shards_of(values);
   require_length("sort_by_key", values.size(), keys.size());
-  if (k.ranks != v.ranks || !(k.placed == v.placed)) throw_keys_lie_elsewhere();
+  if (!k.ranks->same_devices(*v.ranks) || !(k.placed == v.placed)) throw_keys_lie_elsewhere();
   std::vector<array<K>> sorted_keys(k.local.size());
   std::vector<array<V>> sorted_values(k.local.size());
   on_ranks(*k.ranks, [&](rank_context& here) {
