@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <lockstep/lockstep.hpp>
 #include <mutex>
@@ -50,8 +51,35 @@ void check_others(ls::mesh const& mesh, std::string& wrong) {
   });
 }
 
+/// Arrays over all processes: the bits of one device.
+void check_sharded(ls::mesh const& mesh, std::string& wrong) {
+  std::vector<float> host(70001);
+  for (std::size_t i = 0; i < host.size(); ++i) host[i] = static_cast<float>(i * 2654435761u % 1000) / 500 - 1;
+  ls::array<float> const one(ls::device::cpu(), host);
+  ls::sharded<float> x(mesh, host), y(mesh, host.size());
+  y = x + 2.0f * ls::neighbor(x, 1);
+  if (y.to_host() != ls::array<float>(one + 2.0f * ls::neighbor(one, 1)).to_host()) wrong = "a sharded stencil";
+  if (float(ls::sum(x * x)) != float(ls::sum(one * one))) wrong = "a sharded sum";
+  ls::sort(x);
+  std::sort(host.begin(), host.end());
+  if (x.to_host() != host) wrong = "a sharded sort";
+}
+
+/// A call inside of a call is refused, by every rank, and the mesh goes on.
+void check_nested(ls::mesh const& mesh, std::string& wrong) {
+  ls::spmd(mesh, [&](ls::communicator& comm) {
+    try {
+      ls::spmd(mesh, [](ls::communicator&) {});
+      wrong = "a nested call on rank " + std::to_string(comm.rank()) + " was not refused";
+    } catch (ls::communication_error const&) {
+    }
+  });
+}
+
 int check_all_on(ls::mesh const& mesh) {
   std::string wrong;
+  check_nested(mesh, wrong);
+  check_sharded(mesh, wrong);
   check<float, fractions>(mesh, ls::plus{}, wrong);
   check<double, exact>(mesh, twice_left{}, wrong);
   check<std::uint8_t, exact>(mesh, twice_left{}, wrong);

@@ -26,12 +26,11 @@ class mpi_processes final : public mesh_processes {
     MPI_Comm all;
     mpi_library::check(MPI_Comm_dup(MPI_COMM_WORLD, &all), "MPI_Comm_dup");
     MPI_Comm_set_errhandler(all, MPI_ERRORS_RETURN);
+    bool const allowed = agree(all, devices_per_process);
     transport_ = std::make_shared<mpi_transport<Compilation>>(all, devices_per_process);
     MPI_Comm here;
     mpi_library::check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
     MPI_Comm_size(here, &on_this_machine_);
-    char const* const wanted = std::getenv("LOCKSTEP_SHARED_MEMORY");
-    bool const allowed = !wanted || *wanted != '0';
     if (allowed && static_cast<std::size_t>(on_this_machine_) == transport_->processes()) share_memory(here);
     MPI_Comm_free(&here);
   }
@@ -51,12 +50,17 @@ class mpi_processes final : public mesh_processes {
   }
 
   void run(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) override {
+    if (running_here() == this)
+      throw communication_error(
+          "spmd: found a call on a mesh of processes inside of another one on the same mesh, expected one after the "
+          "other");
     std::lock_guard lock(running_);
+    guarded_call guarded{this, f, context};
     try {
       if (here_)
-        here_->run(devices, f, context);
+        here_->run(devices, guarded_call::run, &guarded);
       else
-        run_by_messages(devices, f, context);
+        run_by_messages(devices, guarded_call::run, &guarded);
     } catch (...) {
       if (here_ && !here_->all_returned()) mpi_library::get().leave_open();
       throw;
@@ -64,6 +68,40 @@ class mpi_processes final : public mesh_processes {
   }
 
  private:
+  /// The mesh that the calling thread runs a rank of.
+  static mpi_processes const*& running_here() {
+    thread_local mpi_processes const* running = nullptr;
+    return running;
+  }
+  struct guarded_call {
+    mpi_processes const* self;
+    void (*f)(void* context, communicator& comm);
+    void* context;
+
+    static void run(void* call, communicator& comm) {
+      struct guard {
+        explicit guard(mpi_processes const* self) { running_here() = self; }
+        ~guard() { running_here() = nullptr; }
+      };
+      auto const& all = *static_cast<guarded_call*>(call);
+      guard const running(all.self);
+      all.f(all.context, comm);
+    }
+  };
+
+  /// Whether all processes allow shared memory. Throws device_error, in all of them, when they do not agree about how
+  /// many devices each has.
+  static bool agree(MPI_Comm all, std::size_t devices_per_process) {
+    char const* const wanted = std::getenv("LOCKSTEP_SHARED_MEMORY");
+    auto const devices = static_cast<std::int64_t>(devices_per_process);
+    std::int64_t found[3] = {devices, -devices, !wanted || *wanted != '0'};
+    mpi_library::check(MPI_Allreduce(MPI_IN_PLACE, found, 3, MPI_INT64_T, MPI_MIN, all), "MPI_Allreduce");
+    if (found[0] != -found[1])
+      throw device_error(text_of({"mesh::mpi: found ", devices, " devices in this process, and ", found[0], " to ",
+                                  -found[1], " in all, expected the same number in each"}));
+    return found[2] != 0;
+  }
+
   /// The first process makes the memory and the others open it; without it, when one of them cannot.
   void share_memory(MPI_Comm here) {
     std::size_t const bytes[] = {process_ranks<Compilation>::world_bytes(ranks()),

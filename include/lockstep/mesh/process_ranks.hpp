@@ -60,8 +60,11 @@ class process_ranks final : public mesh_processes {
         },
         [&](std::size_t i) { world_->leave(first + i); });
     all_returned_ = world_->wait_for_all();
+    bool const failed = world_->failed();  // before ranks are closed: then others may begin, and fail in, the next run
+    std::size_t const culprit = failed ? world_->failed_rank() : 0;
+    std::string const reason = failed ? world_->reason() : "";
     for (std::size_t i = 0; i < devices.local_ranks(); ++i) world_->close(first + i);
-    if (world_->failed()) rethrow_failure(thrown, world_->failed_rank() - first, world_->reason());
+    if (failed) rethrow_failure(thrown, culprit - first, reason);
   }
 
   /// Whether all ranks have returned from the last run, as far as this process knows.

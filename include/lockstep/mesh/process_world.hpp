@@ -112,14 +112,10 @@ class process_world {
   void fail(std::size_t rank, std::string const& reason) {
     std::uint64_t before = head().failing.load();
     while (before < run_)
-      if (head().failing.compare_exchange_weak(before, run_)) {
-        head().failed_rank = rank;
-        std::size_t const size = reason.copy(head().reason, sizeof head().reason - 1);
-        head().reason[size] = 0;
-        head().failed.store(run_);
-        return;
-      }
-    while (head().failed.load() < run_) nap();
+      if (head().failing.compare_exchange_weak(before, run_)) return record_failure(rank, reason);
+    double const end = seconds_now() + timeout_;
+    while (head().failed.load() < run_ && seconds_now() < end) nap();
+    if (head().failed.load() < run_) record_failure(rank, reason);  // whoever was first has ended before it said why
   }
   bool failed() const { return head().failed.load() >= run_; }
   std::size_t failed_rank() const { return head().failed_rank; }
@@ -180,6 +176,13 @@ class process_world {
   std::size_t channel_bytes() const { return channel_bytes(ranks_); }
 
  private:
+  void record_failure(std::size_t rank, std::string const& reason) {
+    head().failed_rank = rank;
+    std::size_t const size = reason.copy(head().reason, sizeof head().reason - 1);
+    head().reason[size] = 0;
+    head().failed.store(run_);
+  }
+
   /// Seconds that ranks have to notice that another failed.
   static constexpr double grace = 0.5;
 
