@@ -34,5 +34,7 @@ check throws 0 "$call" 'rank 1 failed: gives up'
 check stops 0 "$call" 'waited 1 s'
 check leaves 0 "$call" 'rank 1 has returned without calling'
 check is-killed 0  # the launcher alone sees it, and ends everybody
-! pgrep -f "^$program mpi " >/dev/null || { echo "FAILED: processes are left"; status=1; }
+for process in /proc/[0-9]*; do
+  [ "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -d ' ' -f 1)" != "$program" ] || { echo "FAILED: $process is left"; status=1; }
+done
 exit $status
