@@ -123,7 +123,7 @@ class process_engine {
     for_pieces(bytes, group::half_bytes, [&](std::size_t begin, std::size_t piece) {
       show(0, in + begin, piece);
       turn();
-      for_others([&](std::size_t r) { std::memcpy(out + r * bytes + begin, group_->shown(r), piece); });
+      if (piece != 0) for_others([&](std::size_t r) { std::memcpy(out + r * bytes + begin, group_->shown(r), piece); });
     });
   }
 

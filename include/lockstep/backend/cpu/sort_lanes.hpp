@@ -112,14 +112,17 @@ struct sort_lanes {
   /// A bit for each lane that is less than the pivot's.
   [[gnu::always_inline]] static unsigned below(vector v, vector pivot) {
 #if defined(__AVX512F__)
-    if constexpr (Bytes == 64)
-      return below_mask(v, pivot);
-    else
+    if constexpr (Bytes == 64) {
+      unsigned bits = below_mask(v, pivot);
+      asm("" : "+r"(bits));  // g++ 12 with the thread sanitizer stores a mask of one byte and loads four
+      return bits;
+    } else
 #endif
-        if constexpr (sizeof(K) == 4)
+        if constexpr (sizeof(K) == 4) {
       return static_cast<unsigned>(__builtin_ia32_movmskps256((floats)(v < pivot)));
-    else
+    } else {
       return static_cast<unsigned>(__builtin_ia32_movmskpd256((doubles)(v < pivot)));
+    }
   }
   /// The lanes in the mask first, then the others: one permutation, by a table. (AVX-512's compressions and expansion
   /// would keep the only unit that moves lanes busy for six cycles.)
