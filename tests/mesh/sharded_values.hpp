@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <lockstep/lockstep.hpp>
 #include <string>
 #include <support/values.hpp>
@@ -12,7 +11,7 @@
 namespace sharded_test {
 
 namespace ls = lockstep;
-using ls::test::random_values;
+using ls::test::contains, ls::test::message_of, ls::test::random_values, ls::test::same_bits;
 
 /// Lengths: none, one, and around tiles of reductions (4096), blocks of scans (16384), and where parts of 64 and of
 /// 16384 elements begin to be used.
@@ -32,25 +31,5 @@ void for_each_length(F&& f) {
       f(ls::mesh::cpu(ranks), n);
     }
 }
-
-template <class T>
-bool same_bits(T a, T b) {
-  return std::memcmp(&a, &b, sizeof(T)) == 0;
-}
-template <class T>
-bool same_bits(std::vector<T> const& a, std::vector<T> const& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
-
-template <class Error, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (Error const& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-inline bool contains(std::string const& text, char const* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace sharded_test

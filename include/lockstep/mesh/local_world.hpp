@@ -12,6 +12,7 @@
 
 #include "../core/clock.hpp"
 #include "../core/error.hpp"
+#include "relax.hpp"
 
 namespace lockstep {
 
@@ -124,14 +125,6 @@ class local_world {
   }
 
  private:
-  static void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
-
   struct shared_value {
     share_key key;
     std::shared_ptr<void> value;

@@ -14,6 +14,7 @@
 
 #include "../core/clock.hpp"
 #include "process_memory.hpp"
+#include "relax.hpp"
 
 namespace lockstep {
 
@@ -198,13 +199,6 @@ class process_world {
 
   static constexpr std::size_t channel_bytes(std::size_t ranks) {
     return ranks <= 16 ? std::size_t{1} << 17 : std::size_t{1} << 13;
-  }
-  static void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
   }
   static void nap() {
     timespec const short_time = {0, 50000};
