@@ -343,7 +343,7 @@ struct leading_value<First, Rest...> {
 
 /// An operand that is computed with: half and bfloat16 become float where they are read.
 template <expression E>
-auto as_number(E&& e) {
+[[gnu::always_inline]] inline auto as_number(E&& e) {
   auto node = as_node(std::forward<E>(e));
   if constexpr (is_storage_float<value_t<E>>)
     return elementwise<widen, decltype(node)>(widen{}, std::move(node));
@@ -352,7 +352,7 @@ auto as_number(E&& e) {
 }
 
 template <class Leading, class E>
-auto operand_node(E&& e) {
+[[gnu::always_inline]] inline auto operand_node(E&& e) {
   if constexpr (scalar<E>) {
     auto const value = scalar_for<Leading>(e);
     return constant<std::remove_cvref_t<decltype(value)>>(value);

@@ -36,10 +36,10 @@ struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank>
   using element = std::remove_const_t<T>;
   static constexpr bool lies_on_device = true;
 
-  counted_pointer<storage> owner;
+  counted_pointer<storage, true> owner;
   lockstep::view<T, Rank> elements;
 
-  window(counted_pointer<storage> o, lockstep::view<T, Rank> const& e) : owner(std::move(o)), elements(e) {}
+  window(counted_pointer<storage, true> o, lockstep::view<T, Rank> const& e) : owner(std::move(o)), elements(e) {}
   window(window const&) = default;
   window(window&&) noexcept = default;
 
@@ -116,7 +116,8 @@ struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank>
   bool is_flat(lockstep::shape<Rank> const& target) const {
     return target == shape() && elements.strides == row_major_strides(target);
   }
-  window<T, 1, layout::dense> flatten() const { return {owner, {elements.data, lockstep::shape<1>(shape().size())}}; }
+  /// Along one axis, to be lowered at once: it owns nothing.
+  window<T, 1, layout::dense> flatten() const { return {nullptr, {elements.data, lockstep::shape<1>(shape().size())}}; }
 
   template <std::size_t R>
   auto lower(lowering&, lockstep::shape<R> const& target) const {
@@ -134,12 +135,12 @@ struct window : node_base<window<T, Rank, Layout>, std::remove_const_t<T>, Rank>
 
 /// The whole of an array as a window; what an array becomes inside a tree.
 template <class, class T, std::size_t Rank>
-window<T, Rank, layout::dense> make_window(array<T, Rank>& a) {
+[[gnu::always_inline]] inline window<T, Rank, layout::dense> make_window(array<T, Rank>& a) {
   static_cast<void>(a.device());  // throws when the array was never given a shape
   return {a.shared_storage(), a.view()};
 }
 template <class, class T, std::size_t Rank>
-window<T const, Rank, layout::dense> make_window(array<T, Rank> const& a) {
+[[gnu::always_inline]] inline window<T const, Rank, layout::dense> make_window(array<T, Rank> const& a) {
   static_cast<void>(a.device());  // throws when the array was never given a shape
   return {a.shared_storage(), a.view()};
 }
@@ -182,7 +183,7 @@ auto constant_like(window<T, Rank, Layout> const& w, std::remove_const_t<T> valu
 
 /// An operand as a node: arrays become windows over their storage, nodes stay what they are.
 template <class T, std::size_t Rank>
-auto as_node(array<T, Rank> const& a) {
+[[gnu::always_inline]] inline auto as_node(array<T, Rank> const& a) {
   return make_window<compilation>(a);
 }
 template <node E>
@@ -192,7 +193,7 @@ std::remove_cvref_t<E> as_node(E&& e) {
 
 /// The same for expressions that are only read now: nodes are not copied, so no count is touched.
 template <class T, std::size_t Rank>
-auto borrow_node(array<T, Rank> const& a) {
+[[gnu::always_inline]] inline auto borrow_node(array<T, Rank> const& a) {
   return make_window<compilation>(a);
 }
 template <node E>
