@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "../core/owned_array.hpp"
 #include "storage.hpp"
 #include "view.hpp"
 
@@ -66,7 +67,7 @@ class array {
       : array(where, lockstep::shape<1>(std::span<T const>(host).size()), std::span<T const>(host)) {}
   array(lockstep::device const& where, std::vector<bool> const& host) requires(Rank == 1 && std::is_same_v<T, bool>)
       : array(where, lockstep::shape<1>(host.size())) {
-    std::unique_ptr<bool[]> bytes(new bool[host.size()]);
+    owned_array<bool> bytes(new bool[host.size()]);
     for (std::size_t i = 0; i < host.size(); ++i) bytes[i] = host[i];
     if (!host.empty()) state().copy_from_host(data(), bytes.get(), host.size());
   }
@@ -141,7 +142,7 @@ class array {
   /// The elements in row-major order. Waits for the device.
   std::vector<T> to_host() const {
     if constexpr (std::is_same_v<T, bool>) {
-      std::unique_ptr<bool[]> bytes(new bool[size()]);
+      owned_array<bool> bytes(new bool[size()]);
       if (size() != 0) state().copy_to_host(bytes.get(), data(), size());
       return std::vector<bool>(bytes.get(), bytes.get() + size());
     } else {

@@ -1,12 +1,12 @@
 // The fewest decimal digits that tell a floating number from its neighbors, and its correctly rounded digits.
 #pragma once
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <string>
 
+#include "../core/algorithm.hpp"
 #include "../core/half.hpp"
 #include "../core/text.hpp"
 

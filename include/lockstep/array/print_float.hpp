@@ -2,9 +2,9 @@
 // precision, in one notation and with one place of the decimal point for all.
 #pragma once
 
-#include <memory>
 #include <vector>
 
+#include "../core/owned_array.hpp"
 #include "print_decimal.hpp"
 #include "print_options.hpp"
 
@@ -22,7 +22,7 @@ class number_list {
   long double const* end() const { return values_.get() + size_; }
 
  private:
-  std::unique_ptr<long double[]> values_;
+  owned_array<long double> values_;
   std::size_t size_;
 };
 

@@ -1,10 +1,10 @@
 // Which elements of an array are shown, how they get to the host, and how their words are set in brackets and lines.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "../core/algorithm.hpp"
 #include "../core/shape.hpp"
 #include "../device/device.hpp"
 #include "print_options.hpp"

@@ -1,11 +1,11 @@
 // The CPU as a device: a TBB arena with its own number of threads, and pooled, first-touched host memory.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
-#include <mutex>
 
 #include "../backend/cpu/stream.hpp"
+#include "../core/algorithm.hpp"
+#include "../core/threads.hpp"
 #include "device.hpp"
 #include "memory_pool.hpp"
 #include "parallel_loop.hpp"

@@ -1,7 +1,6 @@
 // device: where work runs and memory lives. A cheap value handle to shared state and to a table of what it can do.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <type_traits>
 

@@ -6,11 +6,11 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
-#include <mutex>
 #include <new>
 #include <utility>
 
 #include "../core/config.hpp"
+#include "../core/threads.hpp"
 
 namespace lockstep {
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
 #include <new>
 
 #include "../core/config.hpp"
+#include "../core/owned_array.hpp"
 #include "tbb.hpp"
 
 #if defined(__SANITIZE_THREAD__)
@@ -97,7 +97,7 @@ class parallel_loop {
   index number_;
   static constexpr index few = 32;  // so many shares lie here: loops of devices with few threads allocate nothing
   alignas(share) unsigned char memory_[few * sizeof(share)];
-  std::unique_ptr<share[]> more_;
+  owned_array<share> more_;
   share* shares_;
   char joined_ = 0;  // not loops_fork again: that would order the steps among each other and hide their races
 };

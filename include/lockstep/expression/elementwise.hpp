@@ -1,8 +1,7 @@
 // elementwise: a function applied to the elements of its operands, broadcast against each other.
 #pragma once
 
-#include <algorithm>
-
+#include "../core/algorithm.hpp"
 #include "window.hpp"
 
 namespace lockstep {

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "../core/memory.hpp"
 #include "../core/text.hpp"
 #include "rank_reduction.hpp"
 

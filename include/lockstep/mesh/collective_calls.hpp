@@ -1,11 +1,11 @@
 // collective_calls: typed arguments of collectives as the calls that engines get, checked.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "../core/error.hpp"
+#include "../core/memory.hpp"
 #include "collective.hpp"
 
 namespace lockstep {

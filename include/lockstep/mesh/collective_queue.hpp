@@ -1,13 +1,11 @@
 // collective_queue: a thread that carries out a rank's started collectives, one after another, for engines that cannot.
 #pragma once
 
-#include <condition_variable>
 #include <exception>
 #include <list>
-#include <mutex>
-#include <thread>
 #include <utility>
 
+#include "../core/threads.hpp"
 #include "collective.hpp"
 #include "engine.hpp"
 
@@ -42,8 +40,8 @@ class collective_queue {
 
   /// Waits until `number` is done. Adds what it sent, and throws what it threw, when that has not been done yet.
   void finish(std::uint64_t number, traffic& sent) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return done_ > number; });
+    std::lock_guard lock(mutex_);
+    changed_.wait(mutex_, [&] { return done_ > number; });
     for (auto at = jobs_.begin(); at != jobs_.end(); ++at) {
       if (at->number != number) continue;
       job const mine = std::move(*at);
@@ -56,8 +54,8 @@ class collective_queue {
 
   /// Waits until all are done. Their results are still to be taken.
   void drain() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return done_ == next_; });
+    std::lock_guard lock(mutex_);
+    changed_.wait(mutex_, [&] { return done_ == next_; });
   }
 
  private:
@@ -69,29 +67,30 @@ class collective_queue {
   };
 
   void run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [&] { return ending_ || done_ < next_; });
-      if (done_ == next_) return;
-      job* next = nullptr;  // stays where it is until it is done, whatever others do
-      for (job& each : jobs_)
-        if (each.number == done_) next = &each;
-      lock.unlock();
+    while (job* const next = wait_for_next()) {
       try {
         work_(context_, next->call, next->sent);
       } catch (...) {
         next->thrown = std::current_exception();
       }
-      lock.lock();
+      std::lock_guard lock(mutex_);
       ++done_;
       changed_.notify_all();
     }
+  }
+  /// Stays where it is until it is done, whatever others do. nullptr at the end.
+  job* wait_for_next() {
+    std::lock_guard lock(mutex_);
+    changed_.wait(mutex_, [&] { return ending_ || done_ < next_; });
+    for (job& each : jobs_)
+      if (each.number == done_) return &each;
+    return nullptr;
   }
 
   work work_;
   void* context_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  condition changed_;
   std::list<job> jobs_;  // whose results have not been taken
   std::uint64_t next_ = 0, done_ = 0;
   bool ending_ = false;

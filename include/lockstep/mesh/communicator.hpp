@@ -1,7 +1,6 @@
 // communicator: what one rank of a mesh holds while it runs SPMD code: rank, size, device, and the collectives.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include "../array/array.hpp"
 #include "../core/function_objects.hpp"
+#include "../core/memory.hpp"
 #include "collective_calls.hpp"
 #include "communicator_state.hpp"
 #include "pending.hpp"

@@ -1,10 +1,10 @@
 // communicator_state: any engine behind one interface. What the engine does not offer is composed from its core.
 #pragma once
 
-#include <memory>
 #include <utility>
 
 #include "../core/clock.hpp"
+#include "../core/memory.hpp"
 #include "../device/device.hpp"
 #include "collective_queue.hpp"
 #include "composed.hpp"

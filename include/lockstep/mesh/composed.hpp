@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <vector>
 
+#include "../core/memory.hpp"
 #include "engine.hpp"
 
 namespace lockstep::composed {

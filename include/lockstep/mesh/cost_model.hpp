@@ -1,11 +1,11 @@
 // cost_model: how long collectives take, from two numbers that are measured: a message's latency and a byte's time.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <span>
 #include <vector>
 
+#include "../core/algorithm.hpp"
 #include "../core/clock.hpp"
 #include "communicator.hpp"
 

@@ -5,11 +5,11 @@
 
 #include <cstdio>
 #include <exception>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../core/memory.hpp"
 #include "../device/device.hpp"
 #include "engine.hpp"
 #include "local_group.hpp"

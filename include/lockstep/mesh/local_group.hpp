@@ -6,10 +6,11 @@
 // of a rank that gives up is never touched afterwards.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "../core/memory.hpp"
+#include "../core/owned_array.hpp"
 #include "local_mailbox.hpp"
 #include "local_slot.hpp"
 #include "local_world.hpp"
@@ -26,9 +27,9 @@ class local_group {
   local_group(std::shared_ptr<local_world<Compilation>> world, std::vector<std::size_t> members)
       : world_(std::move(world)),
         members_(std::move(members)),
-        slots_(std::make_unique<local_slot<Compilation>[]>(slots)),
-        progress_(std::make_unique<progress[]>(members_.size())),
-        mail_(std::make_unique<local_mailbox<Compilation>[]>(members_.size())) {
+        slots_(new local_slot<Compilation>[slots]()),
+        progress_(new progress[members_.size()]()),
+        mail_(new local_mailbox<Compilation>[members_.size()]()) {
     for (std::uint64_t s = 0; s < slots; ++s) {
       slots_[s].set_ranks(size());
       slots_[s].state = word(s - slots, phase::done);  // as if a round had been before the first
@@ -147,9 +148,9 @@ class local_group {
 
   std::shared_ptr<local_world<Compilation>> world_;
   std::vector<std::size_t> members_;
-  std::unique_ptr<local_slot<Compilation>[]> slots_;
-  std::unique_ptr<progress[]> progress_;
-  std::unique_ptr<local_mailbox<Compilation>[]> mail_;
+  owned_array<local_slot<Compilation>> slots_;
+  owned_array<progress> progress_;
+  owned_array<local_mailbox<Compilation>> mail_;
 };
 
 }  // namespace lockstep

@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "../core/threads.hpp"
 
 namespace lockstep {
 

@@ -1,14 +1,14 @@
 // local_slot: one collective among threads: what every rank brings to it, and the work on it, cut into chunks.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "../core/algorithm.hpp"
+#include "../core/owned_array.hpp"
 #include "collective.hpp"
 #include "composed.hpp"
 
@@ -33,7 +33,7 @@ class local_slot {
 
   void set_ranks(std::size_t ranks) {
     ranks_ = ranks;
-    places_ = std::make_unique<place[]>(ranks);
+    places_.reset(new place[ranks]());
   }
   place& at(std::size_t rank) { return places_[rank]; }
   place const& at(std::size_t rank) const { return places_[rank]; }
@@ -209,7 +209,7 @@ class local_slot {
   std::size_t ranks_ = 0, slices_ = 0, chunk_ = 1;
   std::size_t bytes_ = 0;
   collective_call what_;
-  std::unique_ptr<place[]> places_;
+  owned_array<place> places_;
   std::atomic<bool> threw_{false};
   std::exception_ptr thrown_;
 };

@@ -1,17 +1,16 @@
 // local_world: what the ranks of one spmd call share: who failed, who has left, and how to wait for each other.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
-#include <condition_variable>  // with the durations that its waits take
-#include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "../core/algorithm.hpp"
 #include "../core/clock.hpp"
 #include "../core/error.hpp"
+#include "../core/memory.hpp"
+#include "../core/owned_array.hpp"
+#include "../core/threads.hpp"
 #include "relax.hpp"
 
 namespace lockstep {
@@ -25,7 +24,7 @@ class local_world {
       : ranks_(ranks),
         timeout_(timeout),
         spins_(ranks <= std::thread::hardware_concurrency() ? 256 : 0),
-        left_(std::make_unique<std::atomic<bool>[]>(ranks)) {
+        left_(new std::atomic<bool>[ranks]()) {
     for (std::size_t r = 0; r < ranks; ++r) left_[r] = false;
   }
   local_world(local_world const&) = delete;
@@ -133,23 +132,23 @@ class local_world {
 
   template <class Ready>
   void sleep(double end, Ready const& ready) {
-    std::unique_lock lock(mutex_);
+    std::lock_guard lock(mutex_);
     ++sleepers_;                      // before looking once more, so that whoever changes something after that sees it
-    constexpr double longest = 1000;  // seconds; the range of the clock's own durations ends somewhere
-    if (!ready()) changed_.wait_for(lock, std::chrono::duration<double>(std::min(end - seconds_now(), longest)));
+    constexpr double longest = 1000;  // seconds; the range of the clock ends somewhere
+    if (!ready()) changed_.wait_for(mutex_, std::min(end - seconds_now(), longest));
     --sleepers_;
   }
 
   std::size_t const ranks_;
   double const timeout_;
   int const spins_;
-  std::unique_ptr<std::atomic<bool>[]> left_;
+  owned_array<std::atomic<bool>> left_;
   std::atomic<std::size_t> departures_{0};
   std::atomic<bool> failed_{false};
   std::atomic<int> sleepers_{0};
 
   mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable changed_;
+  condition changed_;
   failure failure_ = {};
   std::vector<shared_value> shared_;
 };

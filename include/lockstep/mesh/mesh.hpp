@@ -2,13 +2,13 @@
 // may belong to several processes; then all of them make the same mesh.
 #pragma once
 
-#include <algorithm>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../core/algorithm.hpp"
+#include "../core/memory.hpp"
+#include "../core/threads.hpp"
 #include "../device/device.hpp"
 
 namespace lockstep {

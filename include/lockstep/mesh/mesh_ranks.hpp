@@ -3,13 +3,11 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <memory>
-#include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "../core/memory.hpp"
+#include "../core/threads.hpp"
 #include "spmd.hpp"
 
 namespace lockstep {
@@ -128,9 +126,9 @@ class local_ranks final : public mesh_ranks {
       if (ready()) return;
       std::this_thread::yield();
     }
-    std::unique_lock lock(mutex_);
+    std::lock_guard lock(mutex_);
     ++sleepers_;  // before looking once more, so that whoever changes something after that sees it
-    changed_.wait(lock, ready);
+    changed_.wait(mutex_, ready);
     --sleepers_;
   }
 
@@ -156,7 +154,7 @@ class local_ranks final : public mesh_ranks {
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
-  std::condition_variable changed_;
+  condition changed_;
   std::vector<std::thread> threads_;
 };
 

@@ -5,7 +5,6 @@
 // something else. All calls of MPI are non-blocking, under one mutex.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <list>
@@ -15,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "../core/algorithm.hpp"
 #include "mpi_library.hpp"
 
 namespace lockstep {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <utility>
 
 #include "../array/array.hpp"
+#include "../core/memory.hpp"
 #include "communicator_state.hpp"
 
 namespace lockstep {

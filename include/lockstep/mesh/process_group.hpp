@@ -6,13 +6,13 @@
 // it.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "../core/algorithm.hpp"
 #include "collective.hpp"
 #include "process_world.hpp"
 

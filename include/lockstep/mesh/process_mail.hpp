@@ -1,12 +1,12 @@
 // process_mail: one rank's messages from and to ranks of other processes, through channels in shared memory.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
 #include <list>
 #include <memory>
 #include <vector>
 
+#include "../core/algorithm.hpp"
 #include "process_world.hpp"
 
 namespace lockstep {

@@ -1,7 +1,6 @@
 // rank_reduction: an element type and an operator in the form that communication engines get, which know no templates.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -10,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "../core/algorithm.hpp"
 #include "../core/config.hpp"
 
 struct CUstream_st;  // what CUDA's cudaStream_t points to

@@ -1,13 +1,14 @@
 // sharded: one logical array over the devices of a mesh: split along an axis, or replicated.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "../algorithm/map.hpp"
+#include "../core/memory.hpp"
+#include "../core/owned_array.hpp"
 #include "../expression/operators.hpp"
 #include "mesh_ranks.hpp"
 #include "placement.hpp"
@@ -108,7 +109,7 @@ class sharded {
   sharded(mesh const& devices, std::vector<T> const& host, placement placed = first_axis()) requires(Rank == 1)
       : sharded(devices, lockstep::shape<1>(host.size()), placed) {
     if constexpr (std::is_same_v<T, bool>) {
-      std::unique_ptr<bool[]> const bytes(new bool[host.size()]);
+      owned_array<bool> const bytes(new bool[host.size()]);
       for (std::size_t i = 0; i < host.size(); ++i) bytes[i] = host[i];
       copy_from_host<Compilation>(*set_, bytes.get());
     } else {

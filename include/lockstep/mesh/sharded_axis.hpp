@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "../core/owned_array.hpp"
 #include "sharded_reduce.hpp"
 
 namespace lockstep {
@@ -146,11 +147,10 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
     target = all.slice(from, to);
   }
 
-  static std::unique_ptr<result[]> combined(node_type const& e, tree_placement const& placed,
-                                            rank_context const& here) {
+  static owned_array<result> combined(node_type const& e, tree_placement const& placed, rank_context const& here) {
     index const extent = e.operand.shape()[e.along];
     std::size_t const width = e.extents.size();
-    std::unique_ptr<result[]> results(new result[width]);
+    owned_array<result> results(new result[width]);
     if (extent == 0 || width == 0) {
       if (width != 0) std::fill_n(results.get(), width, e.reducer.empty());
       return results;
@@ -162,7 +162,7 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
     if constexpr (R > 1) {
       line_pieces const pieces(extent, here.ranks, here.where.is_cpu() && e.along != R - 1);
       std::vector<line_range> all;
-      std::unique_ptr<index[]> const counts(new index[here.ranks]);
+      owned_array<index> const counts(new index[here.ranks]);
       for (std::size_t r = 0; r < here.ranks; ++r) {
         auto const theirs = pieces.of_rank(r);
         counts[r] = static_cast<index>(theirs.size() * width);
@@ -178,12 +178,12 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
   }
 
   /// This rank's pieces, one after another.
-  static std::unique_ptr<accumulator[]> accumulate(node_type const& e, tree_placement const& placed,
-                                                   line_pieces const& pieces, rank_context const& here) {
+  static owned_array<accumulator> accumulate(node_type const& e, tree_placement const& placed,
+                                             line_pieces const& pieces, rank_context const& here) {
     index const extent = e.operand.shape()[e.along];
     std::size_t const width = e.extents.size();
     auto const mine = pieces.of_rank(here.rank);
-    std::unique_ptr<accumulator[]> values(new accumulator[mine.size() * width]);
+    owned_array<accumulator> values(new accumulator[mine.size() * width]);
     // Once, by every rank: operands may communicate while they become local, and ranks have different numbers of
     // pieces.
     local_part const part = part_of_rank(placed, e.operand.shape(), here);

@@ -2,10 +2,9 @@
 // given number of the smallest ones.
 #pragma once
 
-#include <algorithm>
-
 #include "../algorithm/search.hpp"
 #include "../algorithm/sort.hpp"
+#include "../core/algorithm.hpp"
 #include "sharded_map.hpp"
 
 namespace lockstep {

@@ -3,6 +3,7 @@
 
 #include "../algorithm/gather.hpp"
 #include "../algorithm/histogram.hpp"
+#include "../core/owned_array.hpp"
 #include "sharded_map.hpp"
 
 namespace lockstep {
@@ -29,9 +30,9 @@ class remote_gather {
   }
 
   /// `mine` are this rank's elements, in the host's memory.
-  std::unique_ptr<T[]> run(T const* mine) const {
+  owned_array<T> run(T const* mine) const {
     auto const all_asked = all_counts();
-    std::unique_ptr<T[]> values(new T[wanted_.size()]);
+    owned_array<T> values(new T[wanted_.size()]);
     index const begin = split_begin(extent_, here_.rank, here_.ranks);
     each_request(here_.rank, [&](index i) { values[place(i)] = mine[wanted_[place(i)] - begin]; });
     here_.each_peer([&](std::size_t peer, bool first) {
@@ -39,7 +40,7 @@ class remote_gather {
       std::vector<index> asks, asked(theirs);
       each_request(peer, [&](index i) { asks.push_back(wanted_[place(i)]); });
       exchange(asks.data(), asks.size(), asked.data(), theirs, peer, first);
-      std::unique_ptr<T[]> const answers(new T[theirs]), answered(new T[asks.size()]);
+      owned_array<T> const answers(new T[theirs]), answered(new T[asks.size()]);
       for (std::size_t i = 0; i < theirs; ++i) answers[i] = mine[asked[i] - begin];
       exchange(answers.get(), theirs, answered.get(), asks.size(), peer, first);
       std::size_t at = 0;

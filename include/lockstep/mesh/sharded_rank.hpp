@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "../core/owned_array.hpp"
 #include "sharded.hpp"
 
 namespace lockstep {
@@ -34,7 +35,7 @@ struct rank_context {
     auto const n = static_cast<std::size_t>(count);
     if (n == 0) return;
     if (where.is_cpu()) return comm.send(std::span<T const>(from, n), peer);
-    std::unique_ptr<T[]> const host(new T[n]);
+    owned_array<T> const host(new T[n]);
     where.state().copy_to_host(host.get(), from, n * sizeof(T));
     comm.send(std::span<T const>(host.get(), n), peer);
   }
@@ -43,28 +44,28 @@ struct rank_context {
     auto const n = static_cast<std::size_t>(count);
     if (n == 0) return;
     if (where.is_cpu()) return comm.receive(std::span<T>(to, n), peer);
-    std::unique_ptr<T[]> const host(new T[n]);
+    owned_array<T> const host(new T[n]);
     comm.receive(std::span<T>(host.get(), n), peer);
     where.state().copy_from_host(to, host.get(), n * sizeof(T));
   }
 
   /// Every rank's value, in host memory.
   template <class T>
-  std::unique_ptr<T[]> gather(T const& mine) const {
-    std::unique_ptr<T[]> all(new T[ranks]);
+  owned_array<T> gather(T const& mine) const {
+    owned_array<T> all(new T[ranks]);
     comm.all_gather(std::span<T const>(&mine, 1), std::span<T>(all.get(), ranks));
     return all;
   }
   /// counts[r] values of each rank r in host memory, one after another.
   template <class T>
-  std::unique_ptr<T[]> gather(T const* mine, index const* counts) const {
+  owned_array<T> gather(T const* mine, index const* counts) const {
     index most = 0, total = 0;
     for (std::size_t r = 0; r < ranks; ++r) most = std::max(most, counts[r]), total += counts[r];
     auto const room = static_cast<std::size_t>(most);
-    std::unique_ptr<T[]> const padded(new T[room]()), all(new T[room * ranks]);
+    owned_array<T> const padded(new T[room]()), all(new T[room * ranks]);
     std::copy_n(mine, counts[rank], padded.get());
     comm.all_gather(std::span<T const>(padded.get(), room), std::span<T>(all.get(), room * ranks));
-    std::unique_ptr<T[]> packed(new T[static_cast<std::size_t>(total)]);
+    owned_array<T> packed(new T[static_cast<std::size_t>(total)]);
     T* to = packed.get();
     for (std::size_t r = 0; r < ranks; ++r) to = std::copy_n(all.get() + r * room, counts[r], to);
     return packed;

@@ -4,6 +4,7 @@
 
 #include "../algorithm/reduce.hpp"
 #include "../backend/cpu/reduce_part.hpp"
+#include "../core/owned_array.hpp"
 #include "sharded_map.hpp"
 
 namespace lockstep {
@@ -100,8 +101,8 @@ class tile_reduction {
 
   accumulator run() {
     owned_range const mine = owners_.elements(here_.rank), tiles = owners_.tiles_of(here_.rank);
-    std::unique_ptr<accumulator[]> const own(new accumulator[static_cast<std::size_t>(tiles.size())]);
-    std::unique_ptr<index[]> const counts(new index[here_.ranks]);
+    owned_array<accumulator> const own(new accumulator[static_cast<std::size_t>(tiles.size())]);
+    owned_array<index> const counts(new index[here_.ranks]);
     for (std::size_t r = 0; r < here_.ranks; ++r) counts[r] = owners_.tiles_of(r).size();
 
     give_head(mine);
@@ -128,7 +129,7 @@ class tile_reduction {
     index const t = mine.begin / tile;
     if (mine.size() == 0 || mine.begin % tile == 0) return;
     owned_range const head = mine.both({t * tile, (t + 1) * tile});
-    std::unique_ptr<value[]> const values(new value[static_cast<std::size_t>(head.size())]);
+    owned_array<value> const values(new value[static_cast<std::size_t>(head.size())]);
     partials_.read(0, head.size(), values.get());
     here_.send(values.get(), head.size(), owners_.owner(t));
   }
@@ -163,7 +164,7 @@ class tile_reduction {
   partials partials_;
   tile_owners owners_;
   rank_context const& here_;
-  std::unique_ptr<value[]> tile_;  ///< of the shared tile
+  owned_array<value> tile_;  ///< of the shared tile
 };
 
 /// The result of a reduction, on every rank.

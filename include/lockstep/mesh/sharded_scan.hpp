@@ -4,6 +4,7 @@
 
 #include "../algorithm/scan.hpp"
 #include "../backend/cpu/scan_part.hpp"
+#include "../core/owned_array.hpp"
 #include "sharded_reduce.hpp"
 
 namespace lockstep {
@@ -68,7 +69,7 @@ requires(has_shards<E>) struct shard_rules<scan_node<T, Op, E>> {
   static void scan_everything(scan_rule<T, Op> const& rule, L const& local, index extent, array<T, 1>& target,
                               rank_context const& here) {
     array<T, 1> const mine = evaluate_to_array<T>(here.where, local);
-    std::unique_ptr<index[]> const counts(new index[here.ranks]);
+    owned_array<index> const counts(new index[here.ranks]);
     for (std::size_t r = 0; r < here.ranks; ++r) counts[r] = rank_rows(extent, r, here.ranks).size();
     auto const values = here.gather(mine.data(), counts.get());
     array<T, 1> const all(here.where, shape<1>(extent),
@@ -82,11 +83,11 @@ requires(has_shards<E>) struct shard_rules<scan_node<T, Op, E>> {
     if (!here.where.is_cpu()) return add_rank_prefix(rule, local, here);
     index const mine = local.shape()[0];
     auto const blocks = [](index n) { return (n + cpu::scan_block - 1) / cpu::scan_block; };
-    std::unique_ptr<T[]> const totals(new T[static_cast<std::size_t>(blocks(mine))]);
+    owned_array<T> const totals(new T[static_cast<std::size_t>(blocks(mine))]);
     require_device(local, here.where);
     lowering context{here.where, {}};
     cpu::block_totals(here.where, rule, local.lower(context, local.shape()), mine, totals.get());
-    std::unique_ptr<index[]> const counts(new index[here.ranks]);
+    owned_array<index> const counts(new index[here.ranks]);
     index before = 0;
     for (std::size_t r = 0; r < here.ranks; ++r) {
       counts[r] = blocks(rank_rows(extent, r, here.ranks).size());

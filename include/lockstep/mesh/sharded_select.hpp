@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../algorithm/select.hpp"
+#include "../core/owned_array.hpp"
 #include "sharded_map.hpp"
 
 namespace lockstep {
@@ -15,7 +16,7 @@ sharded<T> spread_evenly(mesh_ranks& ranks, Make const& make) {
   on_ranks(ranks, [&](rank_context& here) {
     array<T> const mine = make(here);
     auto const counts = here.gather(mine.extent(0));
-    std::unique_ptr<index[]> const begins(new index[here.ranks + 1]);
+    owned_array<index> const begins(new index[here.ranks + 1]);
     begins[0] = 0;
     for (std::size_t r = 0; r < here.ranks; ++r) begins[r + 1] = begins[r] + counts[r];
     index const total = begins[here.ranks];

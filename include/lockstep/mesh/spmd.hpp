@@ -3,9 +3,9 @@
 
 #include <exception>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "../core/threads.hpp"
 #include "communicator.hpp"
 #include "local_engine.hpp"
 #include "mesh.hpp"

@@ -1,8 +1,7 @@
 // Sums of deviations from a center and of their squares over one tile, and the plain sum beside them in the same look.
 #pragma once
 
-#include <algorithm>
-
+#include "../../core/algorithm.hpp"
 #include "../../expression/evaluator.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"

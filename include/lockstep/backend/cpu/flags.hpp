@@ -1,11 +1,11 @@
 // Flags of elements as bits, a word of 64 at a time, from bytes or straight from comparisons.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 
+#include "../../core/algorithm.hpp"
 #include "../../core/function_objects.hpp"
 #include "../../expression/evaluator.hpp"
 

@@ -4,9 +4,9 @@
 
 #include <atomic>
 #include <cstring>
-#include <memory>
 
 #include "../../array/view.hpp"
+#include "../../core/owned_array.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
 
@@ -72,7 +72,7 @@ class count_tables {
 
  private:
   index bins_ = 0, tables_ = 0;
-  std::unique_ptr<std::uint32_t[]> counts_;
+  owned_array<std::uint32_t> counts_;
 };
 
 /// found[i] = step * how many of edges[step], edges[2 * step], ... before edges[end] are not above values[i].
@@ -163,7 +163,7 @@ void histogram(device const& where, shape<R> const& extents, Evaluator const& ev
   index const most = total <= few ? 1 : threads;
   index const piece =
       std::min(elements_per_flush, (total / (most * pieces_per_thread) / buffer_length + 1) * buffer_length);
-  std::unique_ptr<count_tables[]> const tables(new count_tables[static_cast<std::size_t>(most)]);
+  owned_array<count_tables> const tables(new count_tables[static_cast<std::size_t>(most)]);
   std::atomic<index> next{0};
   auto const work = [&](index thread) {
     count_tables& own = tables[static_cast<std::size_t>(thread)];

@@ -1,9 +1,8 @@
 // local_values: room for the values of one tile or buffer while a thread works on it.
 #pragma once
 
-#include <memory>
-
 #include "../../core/config.hpp"
+#include "../../core/owned_array.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -20,7 +19,7 @@ struct local_values {
 };
 template <class T, index Count>
 struct local_values<T, Count, false> {
-  std::unique_ptr<T[]> values{new T[static_cast<std::size_t>(Count)]};
+  owned_array<T> values{new T[static_cast<std::size_t>(Count)]};
   T* data() { return values.get(); }
 };
 
@@ -34,7 +33,7 @@ class few_or_many {
 
  private:
   mutable T few_[Few];
-  std::unique_ptr<T[]> many_;
+  owned_array<T> many_;
 };
 
 }  // namespace cpu

@@ -3,8 +3,7 @@
 // while it is in the cache.
 #pragma once
 
-#include <memory>
-
+#include "../../core/owned_array.hpp"
 #include "blas.hpp"
 #include "matmul_tiles.hpp"
 #include "row_products.hpp"
@@ -181,7 +180,7 @@ class multiplication {
   /// Every part of the sums of a tile apart, then all in turn.
   void run_in_parts() const {
     index const parts = grid_.parts;
-    std::unique_ptr<T[]> const space(new T[static_cast<std::size_t>(tiles_ * parts * elements_)]);
+    owned_array<T> const space(new T[static_cast<std::size_t>(tiles_ * parts * elements_)]);
     for_each_unit(where_, tiles_ * parts, elements_ * grid_.depth, [&](index begin, index end) {
       for (index unit = begin; unit < end; ++unit) {
         product<T> const p = tile_at(unit / parts);

@@ -1,8 +1,7 @@
 // How the result of a matrix product is cut into tiles, and long sums into parts; and a view of a function.
 #pragma once
 
-#include <algorithm>
-
+#include "../../core/algorithm.hpp"
 #include "../../core/config.hpp"
 
 namespace lockstep {

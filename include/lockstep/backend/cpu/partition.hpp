@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "../../core/owned_array.hpp"
 #include "select.hpp"
 
 namespace lockstep {
@@ -86,8 +87,8 @@ class partitioner {
   T* target_;
   bool past_caches_;
   index blocks_ = (total_ + block - 1) / block;
-  std::unique_ptr<std::uint64_t[]> words_;
-  std::unique_ptr<index[]> offsets_;  // selected before each block, and in all
+  owned_array<std::uint64_t> words_;
+  owned_array<index> offsets_;  // selected before each block, and in all
 };
 
 /// Writes all elements, those that the mask selects first, both in order; returns how many it selects.

@@ -5,9 +5,9 @@
 #include <sched.h>
 
 #include <atomic>
-#include <memory>
 
 #include "../../core/config.hpp"
+#include "../../core/owned_array.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -51,7 +51,7 @@ class prefix_chain {
   };
   static constexpr index few = 2;  // asking for memory takes as long as scanning some hundreds of elements
   link few_[few];
-  std::unique_ptr<link[]> many_;
+  owned_array<link> many_;
   link* links_;
   std::atomic<index> next_{0};
   std::atomic<bool> failed_{false};

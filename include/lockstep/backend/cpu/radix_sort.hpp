@@ -2,9 +2,9 @@
 // highest bits of their keys, then every bucket is sorted in the cache by what is left, lowest digits first.
 #pragma once
 
-#include <memory>
 #include <vector>
 
+#include "../../core/owned_array.hpp"
 #include "merge_sort.hpp"
 #include "parallel_sort.hpp"
 
@@ -36,7 +36,7 @@ class radix_sorter {
     scratch<word> words(where_, n_);
     index largest = 0;
     for (index b = 0; b < buckets_; ++b) largest = std::max(largest, end_of(b) - begin_of(b));
-    std::vector<std::unique_ptr<word[]>> spaces(static_cast<std::size_t>(pieces_));
+    std::vector<owned_array<word>> spaces(static_cast<std::size_t>(pieces_));
     for (auto& space : spaces) space.reset(new word[static_cast<std::size_t>(low_bits_ > 0 ? largest : 0)]);
     fill_buckets(words.data());
     std::atomic<index> next{0};
@@ -80,7 +80,7 @@ class radix_sorter {
     ends_.resize(static_cast<std::size_t>(buckets_));
     if (buckets_ > 1)
       for_each_piece([&](index p, index begin, index end) {
-        std::unique_ptr<index[]> const counts(new index[static_cast<std::size_t>(buckets_)]());
+        owned_array<index> const counts(new index[static_cast<std::size_t>(buckets_)]());
         for (index i = begin; i < end; ++i) ++counts[(key_(i) - lowest_) >> low_bits_];
         for (index b = 0; b < buckets_; ++b) start(b, p) = counts[static_cast<std::size_t>(b)];
       });
@@ -94,7 +94,7 @@ class radix_sorter {
   }
   void fill_buckets(word* words) {
     for_each_piece([&](index p, index begin, index end) {
-      std::unique_ptr<index[]> const next(new index[static_cast<std::size_t>(buckets_)]);
+      owned_array<index> const next(new index[static_cast<std::size_t>(buckets_)]);
       for (index b = 0; b < buckets_; ++b) next[static_cast<std::size_t>(b)] = start(b, p);
       for (index i = begin; i < end; ++i) {
         word const k = key_(i) - lowest_;

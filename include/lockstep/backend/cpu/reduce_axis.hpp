@@ -2,6 +2,7 @@
 // order of combination is fixed by the shape alone.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "short_rows.hpp"
 
 namespace lockstep {
@@ -65,7 +66,7 @@ void reduce_last_axis(device const& where, axis_split const& split, Reducer cons
       return reduce_short_rows(where, split, reducer, from, results);
   if (split.length <= tile) return reduce_rows_of_one_tile(where, split, reducer, from, results);
   index const tiles = (split.length + tile - 1) / tile;
-  std::unique_ptr<accumulator[]> partial(new accumulator[static_cast<std::size_t>(split.outer * tiles)]);
+  owned_array<accumulator> partial(new accumulator[static_cast<std::size_t>(split.outer * tiles)]);
   parallel_ranges(where, split.outer * tiles, 1, serial_below / tile, [&](index begin, index end) {
     for (index unit = begin; unit < end; ++unit) {
       index const at = unit % tiles * tile, count = std::min(tile, split.length - at);
@@ -150,7 +151,7 @@ void reduce_other_axis(device const& where, axis_split const& split, Reducer con
   auto const finish = [&](accumulator const* all, index count, Result* out) {
     for (index j = 0; j < count; ++j) out[j] = static_cast<Result>(reducer.finish(all[j], split.length));
   };
-  std::unique_ptr<accumulator[]> const partial(
+  owned_array<accumulator> const partial(
       blocks == 1 ? nullptr : new accumulator[static_cast<std::size_t>(split.outer * blocks * inner)]);
   index const unit_work = std::min(split.length, lines_per_block) * width;
   parallel_ranges(where, split.outer * blocks * pieces, 1, serial_below / unit_work, [&](index begin, index end) {

@@ -2,6 +2,7 @@
 // long for that are read once per step, on all threads. How a row is folded depends on the shape alone.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "row_panel.hpp"
 #include "row_source.hpp"
 #include "turn.hpp"
@@ -61,7 +62,7 @@ class row_kernel {
   // Rows along the last axis, one by one.
   void run_rows() const {
     parallel(split_.outer, split_.length, [&](index begin, index end) {
-      std::unique_ptr<element[]> const space(new element[static_cast<std::size_t>(split_.length)]);
+      owned_array<element> const space(new element[static_cast<std::size_t>(split_.length)]);
       row_output<Rule, T> out(rule_, target_, streams_);
       for (index row = begin; row < end; ++row) run_row(row * split_.length, space.get(), out);
     });
@@ -87,7 +88,7 @@ class row_kernel {
     results known{};
     for_each_step<Rule>([&](auto k) {
       using accumulator = typename Rule::template accumulator<k>;
-      std::unique_ptr<accumulator[]> const partial(new accumulator[static_cast<std::size_t>(tiles)]);
+      owned_array<accumulator> const partial(new accumulator[static_cast<std::size_t>(tiles)]);
       for_each_tile_of<k>(first, known, [&](index t, element const* in, index count, element* space) {
         partial[t] = fold_tile<k>(rule_, in, space, count, known);
       });
@@ -144,7 +145,7 @@ class row_kernel {
     index const width = std::min({row_panel_width, fitting, split_.inner});
     index const pieces = (split_.inner + width - 1) / width;
     parallel(split_.outer * pieces, width * split_.length, [&](index begin, index end) {
-      std::unique_ptr<element[]> const panel(new element[static_cast<std::size_t>(split_.length * width)]);
+      owned_array<element> const panel(new element[static_cast<std::size_t>(split_.length * width)]);
       panel_results<Rule> known;
       for (index unit = begin; unit < end; ++unit) {
         index const column = unit % pieces * width, rows = std::min(width, split_.inner - column);
@@ -180,10 +181,10 @@ class row_kernel {
   // Rows along another axis that are too long for a panel: every step goes over all lines, in blocks.
   void run_far_panels(index outer) const {
     index const inner = split_.inner, blocks = (split_.length + lines_per_block - 1) / lines_per_block;
-    std::unique_ptr<results[]> const known(new results[static_cast<std::size_t>(inner)]);
+    owned_array<results> const known(new results[static_cast<std::size_t>(inner)]);
     for_each_step<Rule>([&](auto k) {
       using accumulator = typename Rule::template accumulator<k>;
-      std::unique_ptr<accumulator[]> const partial(new accumulator[static_cast<std::size_t>(blocks * inner)]);
+      owned_array<accumulator> const partial(new accumulator[static_cast<std::size_t>(blocks * inner)]);
       for_each_block<k>(outer, known.get(), [&](far_block const& here, element* panel, panel_results<Rule>& columns) {
         fold_panel<k>(rule_, panel, far_width(), here.lines, here.rows, columns,
                       &partial[here.number * inner + here.column]);

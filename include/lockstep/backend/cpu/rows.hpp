@@ -1,8 +1,7 @@
 // How CPU loops walk an index space: in ranges of the row-major index, cut where rows end, each row a vectorized loop.
 #pragma once
 
-#include <algorithm>
-
+#include "../../core/algorithm.hpp"
 #include "../../device/device.hpp"
 #include "../../expression/evaluator.hpp"
 #include "stream.hpp"

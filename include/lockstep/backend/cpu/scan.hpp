@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../../algorithm/scan_rule.hpp"
+#include "../../core/owned_array.hpp"
 #include "map.hpp"
 #include "prefix_chain.hpp"
 #include "scan_wide.hpp"
@@ -53,7 +54,7 @@ class scanner {
 
   /// Takes blocks in order until none is left.
   void work() {
-    std::unique_ptr<T[]> space;
+    owned_array<T> space;
     try {
       if constexpr (scans_in_registers<T, Op>)
         alone_&& operand_memory() != target_ ? scan_alone(space) : scan_in_registers(space);
@@ -85,7 +86,7 @@ class scanner {
     chain_.publish(block + 1, has_prefix(block) ? static_cast<T>(rule_.op(prefix, sum)) : sum);
   }
 
-  T* make(std::unique_ptr<T[]>& space) const {
+  T* make(owned_array<T>& space) const {
     if (!space) space.reset(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
     return space.get();
   }
@@ -100,7 +101,7 @@ class scanner {
   // A block is totalled before it is scanned, so that the next block's prefix is known early and nobody waits long.
   // Where the operand lies in memory, the block to come is totalled while this one is scanned, which brings it into the
   // L2 cache meanwhile. Integers wrap around, as partial sums may where running sums don't.
-  void scan_in_registers(std::unique_ptr<T[]>& space) {
+  void scan_in_registers(owned_array<T>& space) {
     using number = scan_number<T, Op>;
     using registers = block_scan<number, Op, Backward>;
     using operation = scan_operation<Op, T>;
@@ -125,7 +126,7 @@ class scanner {
     }
   }
   // Nobody waits for a block's total, so it is made while the block is scanned, and memory is read once.
-  void scan_alone(std::unique_ptr<T[]>& space) {
+  void scan_alone(owned_array<T>& space) {
     using number = scan_number<T, Op>;
     using registers = block_scan<number, Op, Backward>;
     using operation = scan_operation<Op, T>;
@@ -142,7 +143,7 @@ class scanner {
       before = operation::combine(before, sum);
     }
   }
-  T const* evaluate(range all, std::unique_ptr<T[]>& space) const {
+  T const* evaluate(range all, owned_array<T>& space) const {
     T* const values = make(space);
     for (index at = all.first; at < all.last; at += buffer_length)
       reader_.read(at, std::min(all.last, at + buffer_length), values + (at - all.first));
@@ -151,7 +152,7 @@ class scanner {
 
   // Any operator: with a known prefix each piece is read, scanned and written while it is in the L1 cache; otherwise
   // the block is scanned into a space in the L2 cache, and finished from there when its prefix has come.
-  bool combine(index block, std::unique_ptr<T[]>& space) {
+  bool combine(index block, owned_array<T>& space) {
     range const all = elements(block);
     bool const known = chain_.ready(block);
     constexpr index front = sizeof(T) < 64 ? 64 / sizeof(T) : 1;  // the carry lies in a cache line before the values

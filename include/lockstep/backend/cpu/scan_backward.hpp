@@ -3,6 +3,7 @@
 // and turned back where they are written.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "scan.hpp"
 
 namespace lockstep {
@@ -34,7 +35,7 @@ class backward_scanner {
   /// Takes blocks in order, from the last elements on, until none is left.
   void work() {
     try {
-      std::unique_ptr<T[]> const space(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
+      owned_array<T> const space(new T[static_cast<std::size_t>(std::min(scan_block, total_))]);
       for (index block = chain_.claim(); block < blocks_ && scan(block, space.get());) block = chain_.claim();
     } catch (...) {
       chain_.fail();

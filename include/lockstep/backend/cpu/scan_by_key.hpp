@@ -3,6 +3,7 @@
 // before. The order of combination is fixed by blocks counted from the first element.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "scan.hpp"
 #include "scan_by_key_wide.hpp"
 
@@ -132,7 +133,7 @@ class keyed_scanner {
   /// Takes blocks in order until none is left.
   void work() {
     try {
-      std::unique_ptr<T[]> held(past_caches_ ? new T[static_cast<std::size_t>(scan_block)] : nullptr);
+      owned_array<T> held(past_caches_ ? new T[static_cast<std::size_t>(scan_block)] : nullptr);
       for (index block = chain_.claim(); block < blocks_ && scan(block, held.get());) block = chain_.claim();
     } catch (...) {
       chain_.fail();

@@ -1,6 +1,7 @@
 // Scans along the last axis on CPU threads: every row is scanned on its own, as cpu::scan does it.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "scan.hpp"
 #include "scan_abreast.hpp"
 #include "scan_long_rows.hpp"
@@ -117,7 +118,7 @@ class row_scanner {
         for (; begin + rows_together <= end; begin += rows_together) scan_abreast(begin);
     if constexpr (in_registers) {
       bool const streams = past_caches_ && aligned_;
-      std::unique_ptr<T[]> const space(streams && !in_memory_ ? new T[static_cast<std::size_t>(length_)] : nullptr);
+      owned_array<T> const space(streams && !in_memory_ ? new T[static_cast<std::size_t>(length_)] : nullptr);
       for (; begin < end; ++begin) scan_row(begin, streams ? space.get() : target_ + begin * length_, length_, streams);
     } else {
       if constexpr (!scans_abreast<T>)
@@ -134,7 +135,7 @@ class row_scanner {
     index const together = at_once               ? end - begin
                            : in_memory_ && R > 2 ? 1
                                                  : std::max<index>(1, buffer_length / length_);
-    std::unique_ptr<T[]> const space(buffered ? new T[static_cast<std::size_t>(together * length_)] : nullptr);
+    owned_array<T> const space(buffered ? new T[static_cast<std::size_t>(together * length_)] : nullptr);
     for (index row = begin, rows; row < end; row += rows) {
       rows = std::min(together, end - row);
       T *const target = target_ + row * length_, *const out = buffered ? space.get() : target;

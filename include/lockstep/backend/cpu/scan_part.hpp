@@ -1,6 +1,7 @@
 // Part of a scan on CPU threads: the totals of its blocks, from which ranks know the prefixes of their parts.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "scan.hpp"
 
 namespace lockstep {
@@ -16,7 +17,7 @@ void block_totals(device const& where, scan_rule<T, Op> const& rule, Evaluator c
   T const* const memory = memory_of<T>(from);
   index const blocks = (count + scan_block - 1) / scan_block;
   parallel_ranges(where, blocks, 1, serial_below / scan_block, [&](index first, index last) {
-    std::unique_ptr<T[]> const space(memory ? nullptr : new T[static_cast<std::size_t>(scan_block)]);
+    owned_array<T> const space(memory ? nullptr : new T[static_cast<std::size_t>(scan_block)]);
     for (index b = first; b < last; ++b) {
       index const begin = b * scan_block, end = std::min(count, begin + scan_block);
       if (!memory) from.read(begin, end, space.get());

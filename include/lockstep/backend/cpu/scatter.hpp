@@ -4,10 +4,10 @@
 
 #include <atomic>
 #include <limits>
-#include <memory>
 
 #include "../../array/storage.hpp"
 #include "../../array/view.hpp"
+#include "../../core/owned_array.hpp"
 #include "compress.hpp"
 #include "index_check.hpp"
 #include "local_values.hpp"
@@ -158,7 +158,7 @@ class range_scatter {
   index total_, blocks_ = 0;
   int shift_ = 0;
   Combine const& combine_;
-  std::unique_ptr<index[]> first_;
+  owned_array<index> first_;
 };
 
 /// Whether each thread reads all elements and writes those of its own range of the target: passing over the others is

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "../../core/owned_array.hpp"
 #include "../../expression/elementwise.hpp"
 #include "reduce_axis.hpp"
 
@@ -156,7 +157,7 @@ auto reduce_long_segment(device const& where, Reducer const& reducer, reader<Eva
                          index first, index last) {
   using accumulator = typename Reducer::accumulator;
   index const tiles = (last - first + tile - 1) / tile;
-  std::unique_ptr<accumulator[]> const partial(new accumulator[static_cast<std::size_t>(tiles)]);
+  owned_array<accumulator> const partial(new accumulator[static_cast<std::size_t>(tiles)]);
   parallel_ranges(where, tiles, 1, 1, [&](index begin, index end) {
     value_window<Evaluator> values(from, total);
     for (index t = begin; t < end; ++t) partial[t] = reduce_segment_tile(reducer, values, first, last, t);

@@ -2,8 +2,6 @@
 // they keep, and copied to where they belong.
 #pragma once
 
-#include <memory>
-
 #include "../../array/storage.hpp"
 #include "compress.hpp"
 #include "prefix_chain.hpp"

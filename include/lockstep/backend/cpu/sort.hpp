@@ -1,6 +1,7 @@
 // Sorting on CPU threads: numbers in a natural order by their keys, everything else by merging.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "merge_sort.hpp"
 
 namespace lockstep {
@@ -14,13 +15,13 @@ void sort_by_counting(device const& where, typename Codec::key* keys, index n) {
   constexpr index values = index{1} << (8 * sizeof(K));
   if (n < values / 16) return std::sort(keys, keys + n, [](K a, K b) { return Codec::encode(a) < Codec::encode(b); });
   index const pieces = n < serial_below ? 1 : std::min<index>(static_cast<index>(where.threads()), n / values + 1);
-  std::unique_ptr<index[]> counts(new index[static_cast<std::size_t>(pieces * values)]());
+  owned_array<index> counts(new index[static_cast<std::size_t>(pieces * values)]());
   run_tasks(where, pieces, [&](index p) {
     index* const own = &counts[p * values];
     for (index i = n * p / pieces; i < n * (p + 1) / pieces; ++i)
       ++own[static_cast<index>(Codec::encode(keys[i])) + values / 2];
   });
-  std::unique_ptr<index[]> ends(new index[static_cast<std::size_t>(values + 1)]());
+  owned_array<index> ends(new index[static_cast<std::size_t>(values + 1)]());
   for (index v = 0; v < values; ++v) {
     ends[v + 1] = ends[v];
     for (index p = 0; p < pieces; ++p) ends[v + 1] += counts[p * values + v];

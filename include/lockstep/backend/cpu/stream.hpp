@@ -3,10 +3,10 @@
 
 #include <emmintrin.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
+#include "../../core/algorithm.hpp"
 #include "../../core/config.hpp"
 
 namespace lockstep {

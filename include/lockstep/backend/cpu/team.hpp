@@ -1,8 +1,7 @@
 // A team of a custom kernel on a CPU: one thread, whose loops over a team's elements are vectorized.
 #pragma once
 
-#include <algorithm>
-
+#include "../../core/algorithm.hpp"
 #include "../../kernel/collectives.hpp"
 #include "vector_lanes.hpp"
 

@@ -2,6 +2,7 @@
 // block at a time, at the speed of memory.
 #pragma once
 
+#include "../../core/owned_array.hpp"
 #include "argsort.hpp"
 #include "flags.hpp"
 
@@ -84,7 +85,7 @@ class best_values {
   index const k_;
   Less const& before_;
   index const room_;
-  std::unique_ptr<placed<T>[]> found_;
+  owned_array<placed<T>> found_;
   index count_ = 0;
   bool full_ = false;
   T worst_{};
@@ -96,7 +97,7 @@ void first_k(device const& where, Reader const& from, index n, index k, Less con
   if (k == 0) return;
   index const threads = static_cast<index>(where.threads());
   index const pieces = n <= serial_below ? 1 : n < 64 * serial_below ? threads : threads * pieces_per_thread;
-  std::unique_ptr<std::unique_ptr<best_values<T, Less>>[]> best(new std::unique_ptr<best_values<T, Less>>[pieces]);
+  owned_array<std::unique_ptr<best_values<T, Less>>> best(new std::unique_ptr<best_values<T, Less>>[pieces]);
   run_tasks(where, pieces, [&](index p) {
     index const begin = n * p / pieces, end = n * (p + 1) / pieces;
     best[p].reset(new best_values<T, Less>(std::min(k, std::max<index>(1, end - begin)), before));

@@ -2,9 +2,9 @@
 // using AVX-512", and Blacher et al., "Vectorized and performance-portable quicksort").
 #pragma once
 
-#include <algorithm>
 #include <limits>
 
+#include "../../core/algorithm.hpp"
 #include "sort_keys.hpp"
 #include "sort_network.hpp"
 

@@ -1,8 +1,7 @@
 // Convolutions on one thread as implicit matrix products: the tile reads the image in place, no im2col is stored.
 #pragma once
 
-#include <algorithm>
-
+#include "../../../core/algorithm.hpp"
 #include "../nn/image.hpp"
 #include "../nn/product.hpp"
 

@@ -1,8 +1,7 @@
 // How a convolution sends gradients back over the images of a shard: densely, or through the pool that follows it.
 #pragma once
 
-#include <algorithm>
-
+#include "../../../core/algorithm.hpp"
 #include "../nn/convolution.hpp"
 #include "../nn/elementwise.hpp"
 #include "../nn/narrow_convolution.hpp"

@@ -1,9 +1,9 @@
 // The element-wise and pooling passes of a training step on one thread, channels last.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
+#include "../../../core/algorithm.hpp"
 #include "../nn/image.hpp"
 #include "../nn/simd.hpp"
 

@@ -2,11 +2,11 @@
 // and none where relu cut it off: the products with all the zeros are left out.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <type_traits>
 
+#include "../../../core/algorithm.hpp"
 #include "../nn/image.hpp"
 #include "../nn/simd.hpp"
 

@@ -1,8 +1,7 @@
 // Matrix products on one thread: panels of the right operand are packed into the first-level cache, then tiled.
 #pragma once
 
-#include <algorithm>
-
+#include "../../../core/algorithm.hpp"
 #include "../nn/tile.hpp"
 
 namespace lockstep::nn::cpu {

@@ -1,8 +1,7 @@
 // The register tile of every matrix product and convolution: a few rows times two vectors of columns.
 #pragma once
 
-#include <algorithm>
-
+#include "../../../core/algorithm.hpp"
 #include "../nn/simd.hpp"
 
 namespace lockstep::nn::cpu {
