@@ -22,7 +22,8 @@ struct explanation {
   std::vector<std::string> temporaries;  ///< each with its size and the reason for it
 };
 
-/// Collects the passes of a tree.
+/// Collects the passes of a tree. A template, so that only those who explain something pay for compiling it.
+template <class Compilation>
 class planner {
  public:
   void const* within_pass = nullptr;  ///< a node whose tiles are finished by the outermost pass
@@ -79,7 +80,7 @@ class planner {
 template <expression E>
 explanation explain(E const& expression) {
   auto const e = as_node(expression);
-  planner plan;
+  planner<compilation> plan;
   if constexpr (writes_itself<decltype(e)>) {
     e.visit(plan);
   } else {
@@ -93,7 +94,8 @@ explanation explain(E const& expression) {
 }
 
 /// A table, a line per pass.
-inline std::string to_string(explanation const& plan) {
+template <std::same_as<explanation> Plan>
+std::string to_string(Plan const& plan) {
   std::string text = text_of({plan.passes, plan.passes == 1 ? " pass" : " passes", ", reads ", plan.bytes_read,
                               " and writes ", plan.bytes_written, " bytes; fewest possible ", plan.bytes_fewest, "\n"});
   for (auto const& step : plan.steps)

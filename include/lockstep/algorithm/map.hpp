@@ -129,8 +129,8 @@ array<T, rank_v<E>> evaluate_to_array(E const& e) {
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_shape(index const* found, index const* expected,
                                                                      std::size_t rank, any_node const& e) {
-  throw shape_error(text_of({"found an expression of the shape ", to_string(found, rank), ", ", to_text(e),
-                             ", expected the shape of the array or window assigned to, ", to_string(expected, rank)}));
+  throw_text<shape_error>({"found an expression of the shape ", extents_of(found, rank), ", ", e,
+                           ", expected the shape of the array or window assigned to, ", extents_of(expected, rank)});
 }
 template <node E, std::size_t Rank>
 void require_shape(E const& e, shape<Rank> const& target) {
@@ -162,7 +162,7 @@ decltype(auto) spread_over(E const& e, shape<Rank> const& target) {
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_no_shape(any_node const& e) {
-  throw shape_error(text_of({"found ", to_text(e), " for an array without a shape, expected an array that has one"}));
+  throw_text<shape_error>({"found ", e, " for an array without a shape, expected an array that has one"});
 }
 
 template <class T, std::size_t Rank, expression E>

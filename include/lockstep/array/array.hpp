@@ -24,11 +24,13 @@ struct expression_traits;
 }  // namespace LOCKSTEP_COMPILER
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_too_many(index const* extents, std::size_t rank) {
-  throw out_of_memory(
-      text_of({"array: found the shape ", to_string(extents, rank), ", expected at most 2^63 elements"}));
+  throw_text<out_of_memory>({"array: found the shape ", extents_of(extents, rank), ", expected at most 2^63 elements"});
 }
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_array_without_shape() {
-  throw shape_error("array = value: found an array without a shape; construct it as array<T>(device, shape)");
+  throw_text<shape_error>({"array = value: found an array without a shape; construct it as array<T>(device, shape)"});
+}
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_array_without_device() {
+  throw_text<device_error>({"array: found an array without a device; assign to it or construct it with one"});
 }
 
 /// A dense, row-major array of `Rank` axes on one device, and an ordinary C++ value: copying copies, moving is cheap,
@@ -128,7 +130,7 @@ class array {
   bool empty() const { return size() == 0; }
   /// Where the elements are. Throws device_error for an array without storage.
   lockstep::device const& device() const {
-    if (!storage_) throw device_error("array: found an array without a device; assign to it or construct it with one");
+    if (!storage_) throw_array_without_device();
     return storage_->where;
   }
   /// The first element, in the device's memory; nullptr without storage.

@@ -103,7 +103,7 @@ std::vector<std::string> words_of(T const* values, std::size_t count, print_opti
 template <class T>
 std::string write(shown_elements const& shown, host_memory const& host, print_options const& options) {
   auto const words = words_of(reinterpret_cast<T const*>(host.data()), shown.size(), options, shown.rank == 0);
-  return layout_writer(shown, words, options.line_width).write();
+  return layout_writer<compilation>(shown, words, options.line_width).write();
 }
 
 template <class T, std::size_t Rank>

@@ -12,19 +12,7 @@ namespace lockstep::printing {
 
 /// Values of any floating type. (A std::vector is constexpr, which nvcc would compile for GPUs, where long double is
 /// none.)
-class number_list {
- public:
-  explicit number_list(std::size_t size) : values_(new long double[size]), size_(size) {}
-  std::size_t size() const { return size_; }
-  long double& operator[](std::size_t i) { return values_[i]; }
-  long double operator[](std::size_t i) const { return values_[i]; }
-  long double const* begin() const { return values_.get(); }
-  long double const* end() const { return values_.get() + size_; }
-
- private:
-  owned_array<long double> values_;
-  std::size_t size_;
-};
+using number_list = fixed_array<long double>;
 
 /// A finite number in parts, to be aligned with others; `exponent` ("+05") is empty in fixed notation.
 struct number_text {
@@ -94,12 +82,12 @@ inline std::string padded_left(std::string const& text, std::size_t width, char 
 }
 
 /// All of an array's values, aligned: the words are equally wide. `plus`: positive ones have a sign, too.
-[[gnu::cold, gnu::noinline]] inline std::vector<std::string> float_words(number_list const& values,
-                                                                         float_kind const& kind,
-                                                                         print_options const& options, bool plus) {
+template <class Compilation = compilation>
+[[gnu::cold, gnu::noinline]] std::vector<std::string> float_words(number_list const& values, float_kind const& kind,
+                                                                  print_options const& options, bool plus) {
   bool const scientific = wants_scientific(values, kind, options.suppress);
   std::size_t whole = 0, fraction = 0, exponent = 0, not_finite = 0;
-  std::vector<number_text> texts(values.size());
+  fixed_array<number_text> texts(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!__builtin_isfinite(values[i])) {
       bool const with_sign = plus || (!__builtin_isnan(values[i]) && values[i] < 0);
@@ -151,8 +139,9 @@ inline std::string padded_left(std::string const& text, std::size_t width, char 
 }
 
 /// "1.5+2.j ": the j stands before the blanks that align the imaginary parts.
-[[gnu::cold, gnu::noinline]] inline std::vector<std::string> joined_complex(std::vector<std::string> real,
-                                                                            std::vector<std::string> const& imaginary) {
+template <class Compilation = compilation>
+[[gnu::cold, gnu::noinline]] std::vector<std::string> joined_complex(std::vector<std::string> real,
+                                                                     std::vector<std::string> const& imaginary) {
   for (std::size_t i = 0; i < real.size(); ++i) {
     real[i] += imaginary[i];
     real[i].insert(real[i].find_last_not_of(' ') + 1, 1, 'j');

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../core/algorithm.hpp"
+#include "../core/owned_array.hpp"
 #include "../core/shape.hpp"
 #include "../device/device.hpp"
 #include "print_options.hpp"
@@ -39,7 +40,7 @@ struct shown_elements {
 struct alignas(64) host_block {
   char bytes[64];
 };
-using host_memory = std::vector<host_block>;
+using host_memory = fixed_array<host_block>;
 
 /// Copies the shown elements of strided memory (strides in elements), row-major. What lies side by side is one copy.
 /// Waits for the device.
@@ -49,7 +50,7 @@ using host_memory = std::vector<host_block>;
   std::size_t const count = shown.size();
   host_memory host((count * element_bytes + sizeof(host_block) - 1) / sizeof(host_block));
   char* to = reinterpret_cast<char*>(host.data());
-  std::vector<index> at(shown.rank, 0);
+  fixed_array<index> at(shown.rank);
   index begin = 0, length = 0;  // the run that is still to be copied
   auto const copy_run = [&] {
     auto const bytes = static_cast<std::size_t>(length) * element_bytes;
@@ -77,6 +78,7 @@ using host_memory = std::vector<host_block>;
 
 /// Sets words, row-major, in nested brackets: rows that are too long go on in the next line, axes that were cut have an
 /// ellipsis.
+template <class Compilation>
 class layout_writer {
  public:
   layout_writer(shown_elements const& shown, std::vector<std::string> const& words, index line_width)
@@ -137,7 +139,8 @@ class layout_writer {
 };
 
 /// Makes all words as wide as the widest.
-[[gnu::cold, gnu::noinline]] inline void align_right(std::vector<std::string>& words) {
+template <class Compilation = compilation>
+[[gnu::cold, gnu::noinline]] void align_right(std::vector<std::string>& words) {
   std::size_t width = 0;
   for (std::string const& word : words) width = std::max(width, word.size());
   for (std::string& word : words) word.insert(0, width - word.size(), ' ');

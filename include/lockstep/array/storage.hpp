@@ -7,13 +7,13 @@
 namespace lockstep {
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_memory(device const& where, std::size_t bytes) {
-  throw out_of_memory(
-      text_of({where.name(), ": found no room for ", bytes, " bytes; release arrays or use smaller ones"}));
+  throw_text<out_of_memory>(
+      {where.name(), ": found no room for ", bytes, " bytes; release arrays or use smaller ones"});
 }
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_too_large(device const& where, std::size_t count,
                                                                    std::size_t element_bytes) {
-  throw out_of_memory(text_of({where.name(), ": found a request for ", count, " elements of ", element_bytes,
-                               " bytes, expected at most 2^63 bytes"}));
+  throw_text<out_of_memory>({where.name(), ": found a request for ", count, " elements of ", element_bytes,
+                             " bytes, expected at most 2^63 bytes"});
 }
 
 /// One block of memory. It is given back by what derives from it: memory of the device's own pool below, anybody else's

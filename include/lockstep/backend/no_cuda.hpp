@@ -10,9 +10,9 @@ inline namespace LOCKSTEP_COMPILER {
 
 /// Thrown by everything that would have to run on a GPU from a file compiled without CUDA.
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_needs_cuda(device const& where) {
-  throw device_error(text_of({"found an expression for ", where.name(),
-                              " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the "
-                              "arrays to a CPU device with array::to(device)"}));
+  throw_text<device_error>({"found an expression for ", where.name(),
+                            " in a file compiled without CUDA; compile this file with nvcc as CUDA, or copy the "
+                            "arrays to a CPU device with array::to(device)"});
 }
 
 namespace cuda {

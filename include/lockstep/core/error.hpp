@@ -14,6 +14,13 @@ struct error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Throws an Error with the pieces as its message. Strings that were put together where it is called would take several
+/// times as much code there: each must also be freed when another fails.
+template <class Error>
+[[noreturn, gnu::cold, gnu::noinline]] void throw_text(std::initializer_list<text_piece> pieces) {
+  throw Error(text_of(pieces));
+}
+
 /// Extents that do not fit together.
 struct shape_error : error {
   using error::error;

@@ -1,5 +1,5 @@
-// owned_array: memory for a number of values, freed when its owner is gone. std::unique_ptr<T[]> does the same, but
-// each type of it costs as much time to compile as a small header.
+// owned_array and fixed_array: memory for a number of values, freed when its owner is gone. std::unique_ptr<T[]> and
+// std::vector<T> can do the same, but each type of them costs as much time to compile as a small header.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,28 @@ class owned_array {
 
  private:
   T* values_ = nullptr;
+};
+
+/// As many values as it was made with, each of them T() at first.
+template <class T>
+class fixed_array {
+ public:
+  fixed_array() = default;
+  explicit fixed_array(std::size_t size) : values_(new T[size]()), size_(size) {}
+
+  std::size_t size() const { return size_; }
+  T& operator[](std::size_t i) { return values_[i]; }
+  T const& operator[](std::size_t i) const { return values_[i]; }
+  T* data() { return values_.get(); }
+  T const* data() const { return values_.get(); }
+  T* begin() { return values_.get(); }
+  T* end() { return values_.get() + size_; }
+  T const* begin() const { return values_.get(); }
+  T const* end() const { return values_.get() + size_; }
+
+ private:
+  owned_array<T> values_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace lockstep

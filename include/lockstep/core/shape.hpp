@@ -10,7 +10,7 @@
 namespace lockstep {
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_negative_extent(index extent) {
-  throw shape_error(text_of({"shape: found the extent ", extent, ", expected at least 0"}));
+  throw_text<shape_error>({"shape: found the extent ", extent, ", expected at least 0"});
 }
 
 /// The extents of an index space of `Rank` axes, the last of which is contiguous in arrays.
@@ -51,13 +51,23 @@ struct shape {
 template <std::integral... Extents>
 shape(Extents...) -> shape<sizeof...(Extents)>;
 
-/// "(300, 401)"; "()" for rank 0.
-[[gnu::cold, gnu::noinline]] inline std::string to_string(index const* extents, std::size_t rank) {
-  std::string text;
-  for (std::size_t axis = 0; axis < rank; ++axis) append_text(text, {axis == 0 ? "(" : ", ", extents[axis]});
-  append_text(text, {rank == 0 ? "()" : rank == 1 ? ",)" : ")"});
-  return text;
-}
+/// The extents of a shape of any rank, for messages: "(300, 401)"; "()" for rank 0.
+struct extents_of {
+  index const* extents;
+  std::size_t rank;
+
+  extents_of(index const* e, std::size_t r) : extents(e), rank(r) {}
+  template <std::size_t Rank>
+  explicit extents_of(shape<Rank> const& s) : extents(s.extents), rank(Rank) {}
+  operator text_piece() const { return {append, extents, rank}; }
+
+  [[gnu::cold, gnu::noinline]] static void append(std::string& to, void const* extents, text_piece::number rank) {
+    for (std::size_t axis = 0; axis < rank; ++axis)
+      append_text(to, {axis == 0 ? "(" : ", ", static_cast<index const*>(extents)[axis]});
+    append_text(to, {rank == 0 ? "()" : rank == 1 ? ",)" : ")"});
+  }
+};
+inline std::string to_string(index const* extents, std::size_t rank) { return text_of({extents_of(extents, rank)}); }
 template <std::size_t Rank>
 std::string to_string(shape<Rank> const& s) {
   return to_string(s.extents, Rank);

@@ -9,32 +9,41 @@
 
 namespace lockstep {
 
-/// A part of a message: a string, which must outlive it, or an integer.
+/// A part of a message: a string, which must outlive it, an integer, or something that writes itself. Three words and
+/// no more: they are what a place that throws has to put together.
 struct text_piece {
-  char const* text = nullptr;
-  std::size_t size = 0;
-  unsigned long long magnitude = 0;  ///< of an integer, which has no text
-  bool negative = false;
+  using number = unsigned long long;
+  using writer = void (*)(std::string& to, void const* what, number n);
+  writer write;
+  void const* what;
+  number n;
 
-  text_piece(char const* t) : text(t), size(std::strlen(t)) {}
-  text_piece(std::string const& t) : text(t.data()), size(t.size()) {}
+  text_piece(char const* text) : text_piece(write_text, text, std::strlen(text)) {}
+  text_piece(std::string const& text) : text_piece(write_text, text.data(), text.size()) {}
+  text_piece(writer w, void const* it, number number_of = 0) : write(w), what(it), n(number_of) {}
   template <std::integral I>
-  text_piece(I value) : magnitude(static_cast<unsigned long long>(value)) {
-    if constexpr (std::signed_integral<I>) negative = value < 0;
-    if (negative) magnitude = 0 - magnitude;
+  text_piece(I value) : text_piece(write_number, nullptr, static_cast<number>(value)) {
+    if constexpr (std::signed_integral<I>)
+      if (value < 0) write = write_negative, n = 0 - n;
+  }
+
+ private:
+  [[gnu::cold]] static void write_text(std::string& to, void const* text, number size) {
+    to.append(static_cast<char const*>(text), size);
+  }
+  [[gnu::cold]] static void write_number(std::string& to, void const*, number n) {
+    char digits[24];
+    to.append(digits, static_cast<std::size_t>(std::snprintf(digits, sizeof digits, "%llu", n)));
+  }
+  [[gnu::cold]] static void write_negative(std::string& to, void const*, number n) {
+    to.append(1, '-');
+    write_number(to, nullptr, n);
   }
 };
 
 /// Appends the pieces one after another, integers in decimal.
 [[gnu::cold, gnu::noinline]] inline void append_text(std::string& to, std::initializer_list<text_piece> pieces) {
-  for (text_piece const& piece : pieces) {
-    char digits[24];
-    if (piece.text)
-      to.append(piece.text, piece.size);
-    else
-      to.append(digits, static_cast<std::size_t>(
-                            std::snprintf(digits, sizeof digits, piece.negative ? "-%llu" : "%llu", piece.magnitude)));
-  }
+  for (text_piece const& piece : pieces) piece.write(to, piece.what, piece.n);
 }
 /// Appends a floating number as std::to_string writes it.
 [[gnu::cold, gnu::noinline]] inline void append_number(std::string& to, long double value) {

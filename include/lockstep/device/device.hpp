@@ -174,7 +174,7 @@ class device {
                                 "CUDA and include <lockstep/lockstep.hpp> there"}));
   }
   [[noreturn, gnu::cold, gnu::noinline]] static void throw_empty() {
-    throw device_error("device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse");
+    throw_text<device_error>({"device: found an empty handle; use device::cpu(), device::gpu(i) or device::parse"});
   }
 
   counted_pointer<device_state> state_;

@@ -168,21 +168,14 @@ concept can_flatten = requires(E const& e) {
   e.flatten();
 };
 
-/// The extents of a shape of any rank, for messages.
-struct extents_of {
-  index const* extents;
-  std::size_t rank;
-  template <std::size_t Rank>
-  explicit extents_of(shape<Rank> const& s) : extents(s.extents), rank(Rank) {}
-};
-
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_mismatch(any_node const& e,
                                                                   std::initializer_list<extents_of> shapes) {
-  std::string found;
-  for (extents_of const& each : shapes)
-    append_text(found, {found.empty() ? "" : " and ", to_string(each.extents, each.rank)});
-  throw shape_error(text_of(
-      {to_text(e), ": found the shapes ", found, ", expected extents that are equal or 1, aligned at the last axis"}));
+  auto const write = [](std::string& to, void const* first, text_piece::number count) {
+    auto const* const each = static_cast<extents_of const*>(first);
+    for (std::size_t i = 0; i < count; ++i) append_text(to, {i == 0 ? "" : " and ", each[i]});
+  };
+  throw_text<shape_error>({e, ": found the shapes ", text_piece(write, shapes.begin(), shapes.size()),
+                           ", expected extents that are equal or 1, aligned at the last axis"});
 }
 
 /// f(e...) for every index of the operands' common shape.

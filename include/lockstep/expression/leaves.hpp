@@ -56,8 +56,8 @@ struct leaf_survey {
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_wrong_device(device const& found, device const& expected,
                                                                       any_node const& e) {
-  throw device_error(text_of({"found an array on ", found.name(), " in ", to_text(e), ", expected one on ",
-                              expected.name(), "; copy it there with array::to(device)"}));
+  throw_text<device_error>({"found an array on ", found.name(), " in ", e, ", expected one on ", expected.name(),
+                            "; copy it there with array::to(device)"});
 }
 
 /// Device of the first leaf; an empty handle when the tree has none.

@@ -162,6 +162,10 @@ class any_node {
   any_node(E const& e)
       : node_(&e), describe_([](void const* n, std::string& text) { static_cast<E const*>(n)->describe(text); }) {}
   void describe(std::string& text) const { describe_(node_, text); }
+  operator text_piece() const {
+    return {[](std::string& to, void const* e, text_piece::number) { static_cast<any_node const*>(e)->describe(to); },
+            this};
+  }
 
  private:
   void const* node_;
@@ -169,11 +173,7 @@ class any_node {
 };
 
 /// Text of an expression for messages: "(float[3] + float[4])".
-[[gnu::cold, gnu::noinline]] inline std::string to_text(any_node const& e) {
-  std::string text;
-  e.describe(text);
-  return text;
-}
+[[gnu::cold, gnu::noinline]] inline std::string to_text(any_node const& e) { return text_of({e}); }
 
 template <class T>
 constexpr char const* type_name() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../core/memory.hpp"
+#include "../core/owned_array.hpp"
 #include "../core/text.hpp"
 #include "rank_reduction.hpp"
 
@@ -85,7 +86,7 @@ inline bool agree(collective const& a, collective const& b) {
 /// What one rank has for each other and gets from each, for the collectives that only move data and have no form of
 /// their own (gather, scatter, all_to_all, and those whose counts vary).
 struct transfer_blocks {
-  explicit transfer_blocks(std::size_t ranks) : out(ranks, {nullptr, 0}), in(ranks, {nullptr, 0}) {}
+  explicit transfer_blocks(std::size_t ranks) : out(ranks), in(ranks) {}
 
   struct outgoing {
     void const* data;
@@ -95,8 +96,8 @@ struct transfer_blocks {
     void* data;
     std::size_t bytes;
   };
-  std::vector<outgoing> out;  ///< by rank
-  std::vector<incoming> in;   ///< by rank
+  fixed_array<outgoing> out;  ///< by rank
+  fixed_array<incoming> in;   ///< by rank
 };
 
 /// A call with this rank's memory.

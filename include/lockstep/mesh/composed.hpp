@@ -6,7 +6,6 @@
 #include <new>
 #include <vector>
 
-#include "../core/memory.hpp"
 #include "engine.hpp"
 
 namespace lockstep::composed {
@@ -14,15 +13,19 @@ namespace lockstep::composed {
 /// From this many bytes on an all_reduce cuts the data among the ranks; below, it goes through a tree.
 inline constexpr std::size_t direct_bytes = std::size_t{1} << 14;
 
-struct aligned_delete {
-  void operator()(unsigned char* bytes) const { ::operator delete(bytes, std::align_val_t(64)); }
-};
-
 /// Uninitialized memory, aligned for any vector.
-inline std::unique_ptr<unsigned char, aligned_delete> scratch(std::size_t bytes) {
-  return std::unique_ptr<unsigned char, aligned_delete>(
-      static_cast<unsigned char*>(::operator new(bytes, std::align_val_t(64))));
-}
+class scratch {
+ public:
+  explicit scratch(std::size_t bytes)
+      : bytes_(static_cast<unsigned char*>(::operator new(bytes, std::align_val_t(64)))) {}
+  scratch(scratch const&) = delete;
+  scratch& operator=(scratch const&) = delete;
+  ~scratch() { ::operator delete(bytes_, std::align_val_t(64)); }
+  unsigned char* get() const { return bytes_; }
+
+ private:
+  unsigned char* bytes_;
+};
 
 /// The elements that rank `r` of `ranks` takes care of: [begin, end).
 struct part {
@@ -98,7 +101,7 @@ void reduce_parts(link<Engine> l, void const* from, void* to, std::size_t count,
   std::size_t const width = how.element.bytes;
   part const mine = part_of(count, l.rank(), l.size());
   auto const* const in = static_cast<unsigned char const*>(from);
-  auto const received = scratch(l.size() * mine.size() * width);
+  scratch const received(l.size() * mine.size() * width);
   std::vector<void const*> inputs(l.size(), in + mine.begin * width);
   l.each_peer([&](std::size_t peer) {
     part const theirs = part_of(count, peer, l.size());
@@ -116,7 +119,7 @@ template <class Engine>
 void reduce_by_tree(link<Engine> l, void const* from, void* to, std::size_t count, std::size_t root,
                     rank_reduction const& how) {
   std::size_t const bytes = count * how.element.bytes, me = l.rank();
-  auto const received = scratch(bytes), partial = scratch(bytes);
+  scratch const received(bytes), partial(bytes);
   auto const keeper = [&](std::size_t begin, std::size_t size) { return root - begin < size ? root : begin; };
   void const* mine = from;
   for (std::size_t step = 1; step < l.size(); step *= 2) {
@@ -144,7 +147,7 @@ void reduce_by_parts(link<Engine> l, void const* from, void* to, std::size_t cou
   std::size_t const width = how.element.bytes;
   part const mine = part_of(count, l.rank(), l.size());
   auto* const all = static_cast<unsigned char*>(to);
-  auto const reduced = l.rank() == root ? nullptr : scratch(mine.size() * width);
+  scratch const reduced(l.rank() == root ? 0 : mine.size() * width);
   unsigned char* const place = l.rank() == root ? all + mine.begin * width : reduced.get();
   reduce_parts(l, from, place, count, how);
   if (l.rank() != root) return l.send(place, mine.size() * width, root);

@@ -8,6 +8,7 @@
 
 #include "../core/algorithm.hpp"
 #include "../core/memory.hpp"
+#include "../core/owned_array.hpp"
 #include "../core/threads.hpp"
 #include "../device/device.hpp"
 
@@ -37,15 +38,12 @@ class mesh {
   /// This process has `devices`, which are the ranks from `first` on, of `ranks` in all `processes`.
   mesh(std::vector<lockstep::device> devices, std::size_t first, std::size_t ranks,
        std::shared_ptr<mesh_processes> processes)
-      : devices_(std::make_shared<std::vector<lockstep::device> const>(std::move(devices))),
+      : devices_(new device_list(devices.size())),
         processes_(std::move(processes)),
         first_(first),
-        size_(processes_ ? ranks : devices_->size()) {
-    if (devices_->empty()) throw device_error("mesh: found no devices, expected at least one");
-    for (std::size_t i = 0; i < devices_->size(); ++i)
-      if ((*devices_)[i].is_cpu() != is_cpu())
-        throw device_error(text_of({"mesh: found ", devices_->front().name(), " at rank ", first_, " and ",
-                                    (*devices_)[i].name(), " at rank ", first_ + i, ", expected devices of one kind"}));
+        size_(processes_ ? ranks : devices.size()) {
+    for (std::size_t i = 0; i < devices.size(); ++i) devices_->all[i] = devices[i];
+    require_one_kind();
   }
 
   /// `devices` distinct CPU devices that share the machine: each has `threads_per_device` threads, 0 meaning an equal
@@ -68,18 +66,18 @@ class mesh {
 
   /// Devices of all processes: the number of ranks.
   std::size_t size() const { return size_; }
-  bool is_cpu() const { return devices_->front().is_cpu(); }
+  bool is_cpu() const { return devices_->all[0].is_cpu(); }
   /// Whether all devices belong to this process.
   bool is_local() const { return local_ranks() == size(); }
   /// This process has the ranks first_local_rank() to first_local_rank() + local_ranks() - 1.
   std::size_t first_local_rank() const { return first_; }
-  std::size_t local_ranks() const { return devices_->size(); }
+  std::size_t local_ranks() const { return devices_->all.size(); }
   /// Whether rank `rank` belongs to this process.
   bool is_local(std::size_t rank) const { return rank - first_ < local_ranks(); }
   /// Throws device_error when there is no such rank, or when it belongs to another process.
   lockstep::device const& device(std::size_t rank) const {
     if (!is_local(rank)) throw_rank(rank);
-    return (*devices_)[rank - first_];
+    return devices_->all[rank - first_];
   }
   /// What runs the ranks of a mesh that spans processes; null when all devices are of this process and none else takes
   /// part.
@@ -96,7 +94,7 @@ class mesh {
 
   /// Whether both have the same devices in the same order.
   friend bool operator==(mesh const& a, mesh const& b) {
-    return a.size_ == b.size_ && a.first_ == b.first_ && *a.devices_ == *b.devices_;
+    return a.size_ == b.size_ && a.first_ == b.first_ && a.has_devices_of(b);
   }
 
   /// How files that are compiled with MPI make mesh::mpi work in all others; null without any.
@@ -107,6 +105,28 @@ class mesh {
   }
 
  private:
+  struct device_list : counted {
+    explicit device_list(std::size_t size) : all(size) {}
+    fixed_array<lockstep::device> all;
+  };
+  explicit mesh(counted_pointer<device_list> devices) : devices_(std::move(devices)), size_(devices_->all.size()) {
+    require_one_kind();
+  }
+
+  void require_one_kind() const {
+    auto const& all = devices_->all;
+    if (all.size() == 0) throw device_error("mesh: found no devices, expected at least one");
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (all[i].is_cpu() != is_cpu())
+        throw device_error(text_of({"mesh: found ", all[0].name(), " at rank ", first_, " and ", all[i].name(),
+                                    " at rank ", first_ + i, ", expected devices of one kind"}));
+  }
+  bool has_devices_of(mesh const& other) const {
+    if (local_ranks() != other.local_ranks()) return false;
+    for (std::size_t i = 0; i < local_ranks(); ++i)
+      if (!(devices_->all[i] == other.devices_->all[i])) return false;
+    return true;
+  }
   [[noreturn, gnu::cold, gnu::noinline]] static void throw_timeout(double seconds) {
     std::string text = "mesh::set_timeout: found ";
     append_number(text, seconds);
@@ -122,7 +142,7 @@ class mesh {
                  first_ + local_ranks() - 1, ", those of this one; spmd gives each rank its own device"}));
   }
 
-  std::shared_ptr<std::vector<lockstep::device> const> devices_;
+  counted_pointer<device_list> devices_;
   std::shared_ptr<mesh_processes> processes_;
   std::size_t first_ = 0, size_ = 0;
   double timeout_ = default_timeout;
@@ -131,15 +151,20 @@ class mesh {
 inline mesh mesh::cpu(std::size_t devices, std::size_t threads_per_device) {
   if (devices == 0) throw device_error("mesh::cpu: found 0 devices, expected at least one");
   if (threads_per_device == 0) threads_per_device = std::max<std::size_t>(1, device::cpu().threads() / devices);
+  struct known_mesh {
+    mesh found;
+    known_mesh* next;
+  };
   static std::mutex mutex;
-  static std::vector<mesh> known;
+  static known_mesh* first = nullptr;  // never freed: sharded arrays may outlive every static object
   std::lock_guard lock(mutex);
-  for (mesh const& each : known)
-    if (each.size() == devices && each.device(0).threads() == threads_per_device) return each;
-  std::vector<lockstep::device> all;
+  for (known_mesh* known = first; known; known = known->next)
+    if (known->found.size() == devices && known->found.device(0).threads() == threads_per_device) return known->found;
+  counted_pointer<device_list> const list(new device_list(devices));
   for (std::size_t i = 0; i < devices; ++i)
-    all.push_back(lockstep::device::new_cpu(threads_per_device, static_cast<int>(i)));
-  return known.emplace_back(std::move(all));
+    list->all[i] = lockstep::device::new_cpu(threads_per_device, static_cast<int>(i));
+  first = new known_mesh{mesh(list), first};
+  return first->found;
 }
 
 inline mesh mesh::mpi(std::size_t devices_per_process, std::size_t threads_per_device) {
@@ -155,9 +180,9 @@ inline mesh mesh::mpi(std::size_t devices_per_process, std::size_t threads_per_d
 inline mesh mesh::gpus(std::size_t devices) {
   std::size_t const count =
       std::max<std::size_t>(1, devices ? devices : static_cast<std::size_t>(lockstep::device::gpu_count()));
-  std::vector<lockstep::device> all;
-  for (std::size_t i = 0; i < count; ++i) all.push_back(lockstep::device::gpu(static_cast<int>(i)));
-  return mesh(std::move(all));
+  counted_pointer<device_list> const list(new device_list(count));
+  for (std::size_t i = 0; i < count; ++i) list->all[i] = lockstep::device::gpu(static_cast<int>(i));
+  return mesh(list);
 }
 
 inline mesh mesh::parse(std::string const& text) {

@@ -17,6 +17,7 @@ struct line_range {
 
 /// How the lines of an axis are cut so that each piece is a subtree of the tree that one device combines them in; where
 /// parts don't begin at whole blocks, or the order is another, a piece per rank.
+template <class Compilation>
 class line_pieces {
  public:
   static constexpr index block = reduction_order::lines_per_block;
@@ -160,7 +161,7 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
       return results;
     }
     if constexpr (R > 1) {
-      line_pieces const pieces(extent, here.ranks, here.where.is_cpu() && e.along != R - 1);
+      line_pieces<compilation> const pieces(extent, here.ranks, here.where.is_cpu() && e.along != R - 1);
       std::vector<line_range> all;
       owned_array<index> const counts(new index[here.ranks]);
       for (std::size_t r = 0; r < here.ranks; ++r) {
@@ -179,7 +180,7 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
 
   /// This rank's pieces, one after another.
   static owned_array<accumulator> accumulate(node_type const& e, tree_placement const& placed,
-                                             line_pieces const& pieces, rank_context const& here) {
+                                             line_pieces<compilation> const& pieces, rank_context const& here) {
     index const extent = e.operand.shape()[e.along];
     std::size_t const width = e.extents.size();
     auto const mine = pieces.of_rank(here.rank);

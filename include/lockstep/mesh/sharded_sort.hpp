@@ -13,6 +13,7 @@ struct sorted_runs {
 };
 
 /// Who gets which piece: rank r's elements [cuts[r][j], cuts[r][j + 1]) go to rank j.
+template <class Compilation>
 class piece_exchange {
  public:
   piece_exchange(rank_context const& here, std::vector<index> const& cuts)
@@ -76,10 +77,11 @@ array<T> merge_runs(device const& where, array<T> values, sorted_runs runs, Less
 
 /// The splitting of the sorted keys of all ranks at the bounds of the even split.
 template <class T, class Order>
-piece_exchange even_pieces(rank_context const& here, array<T> const& sorted, index total, Order const& order) {
+piece_exchange<compilation> even_pieces(rank_context const& here, array<T> const& sorted, index total,
+                                        Order const& order) {
   comparison<T, Order> const before{order};
   exact_cuts<T, comparison<T, Order>> cuts(here, sorted.data(), sorted.extent(0), before);
-  return piece_exchange(here, cuts.find([&](std::size_t j) { return split_begin(total, j, here.ranks); }));
+  return piece_exchange<compilation>(here, cuts.find([&](std::size_t j) { return split_begin(total, j, here.ranks); }));
 }
 
 template <bool Stable, class T, class Order>
@@ -90,7 +92,7 @@ array<T> sort_together(array<T> const& mine, index total, Order const& order, ra
   else
     sort(keys, order);
   if (here.ranks == 1) return keys;
-  piece_exchange const pieces = even_pieces(here, keys, total, order);
+  piece_exchange<compilation> const pieces = even_pieces(here, keys, total, order);
   array<T> got = pieces.run(keys);
   if (here.where.is_cpu()) return merge_runs(here.where, std::move(got), pieces.runs(), comparison<T, Order>{order});
   if constexpr (Stable)
@@ -161,7 +163,7 @@ void sort_by_key(sharded<K, 1>& keys, sharded<V, 1>& values, Order order = {}) {
     array<V> own_values = v.at(here.local);
     lockstep::sort_by_key(own_keys, own_values, order);
     if (k.placed.is_split() && here.ranks > 1) {
-      piece_exchange const pieces = even_pieces(here, own_keys, k.extents[0], order);
+      piece_exchange<compilation> const pieces = even_pieces(here, own_keys, k.extents[0], order);
       own_keys = pieces.run(own_keys);
       own_values = pieces.run(own_values);
       lockstep::sort_by_key(own_keys, own_values, order);
