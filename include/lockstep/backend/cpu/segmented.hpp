@@ -88,6 +88,12 @@ requires(Evaluator::gathers) inline constexpr bool is_light_alone<Evaluator> =
     is_light_alone<decltype(Evaluator::source)> && is_light_alone<decltype(Evaluator::indices)>;
 #endif
 
+/// True for values gathered and used as they are: gathered into a buffer, they are reduced side by side.
+template <class Evaluator>
+inline constexpr bool only_gathers = false;
+template <class Evaluator>
+requires(Evaluator::gathers) inline constexpr bool only_gathers<Evaluator> = true;
+
 /// `count` > 0 values from first to last; the first one is at `at` of its segment.
 template <class Reducer, class Row>
 [[gnu::always_inline]] inline auto reduce_in_order(Reducer const& reducer, Row const& row, index at, index count) {
@@ -226,7 +232,8 @@ void reduce_some_segments(Reducer const reducer, value_window<Evaluator>& values
                           [[maybe_unused]] bool const alone, offset_row<Offset> const offsets, index first,
                           index const last, Result const nothing, Result* const results) {
   constexpr index together = segments_together<Reducer>;
-  bool const side_by_side = together > 1 && (!is_light_alone<Evaluator> || values.in_memory());
+  constexpr bool one_by_one = is_light_alone<Evaluator> && !(only_gathers<Evaluator> && together > 1);
+  bool const side_by_side = together > 1 && (!one_by_one || values.in_memory());
   for (index next_try = first; first < last; ++first) {
     if (side_by_side && first >= next_try) {
       while (last - first >= together &&
@@ -240,7 +247,7 @@ void reduce_some_segments(Reducer const reducer, value_window<Evaluator>& values
     if (length == 0) {
       results[first] = nothing;
     } else if (length <= short_segment) {
-      if constexpr (is_light_alone<Evaluator>) {
+      if constexpr (one_by_one) {
         if (alone && !values.holds(begin, length)) {
           finish(reduce_in_order(reducer, rounded_row<Row>{row, begin}, 0, length));
           continue;
