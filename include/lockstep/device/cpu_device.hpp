@@ -15,7 +15,8 @@ namespace lockstep {
 inline constexpr std::size_t copy_grain_bytes = std::size_t{1} << 18;
 
 /// TBB has as many workers as the machine has cores; a device asking for more threads than that raises the limit.
-inline void allow_threads(std::size_t threads) {
+template <class = void>
+void allow_threads(std::size_t threads) {
   using oneapi::tbb::global_control;
   static std::mutex mutex;
   static global_control* raised = nullptr;
@@ -25,8 +26,13 @@ inline void allow_threads(std::size_t threads) {
   raised = new global_control(global_control::max_allowed_parallelism, threads);
 }
 
+// Templates without need for a parameter: g++ takes every virtual function that it has compiled for what a call might
+// end in, and files that make no devices would compile TBB's tasks and all that they call beside each expression. Their
+// parameter is the same in every file, since the devices are.
+
 // The functions of the table are cold, so that g++ does not guess that they are what a virtual call of a device_state
 // ends in: it would compile a copy of them into every file, beside every call.
+template <class = void>
 class cpu_state final : public device_state {
  public:
   cpu_state(std::size_t threads, int place, std::string name)
@@ -71,7 +77,7 @@ class cpu_state final : public device_state {
     if (threads == 1)
       for (index step = 0; step < steps; ++step) body(context, step);
     else if (steps > 0)
-      parallel_loop(steps, static_cast<index>(threads), body, context).run(arena_);
+      parallel_loop<>(steps, static_cast<index>(threads), body, context).run(arena_);
   }
 
  private:
@@ -114,11 +120,13 @@ class cpu_state final : public device_state {
   memory_pool pool_;
 };
 
-inline device device::new_cpu(std::size_t threads, int place) {
-  return device(new cpu_state(threads > 1 ? threads : 1, place, text_of({"cpu:", threads, "#", place})));
+template <class>
+device device::new_cpu(std::size_t threads, int place) {
+  return device(new cpu_state<>(threads > 1 ? threads : 1, place, text_of({"cpu:", threads, "#", place})));
 }
 
-[[gnu::cold]] inline device device::cpu(std::size_t threads) {
+template <class>
+[[gnu::cold]] device device::cpu(std::size_t threads) {
   struct known_device {
     device found;
     known_device* next;
@@ -130,7 +138,7 @@ inline device device::new_cpu(std::size_t threads, int place) {
   std::lock_guard lock(mutex);
   for (known_device* known = first; known; known = known->next)
     if (known->found.threads() == threads) return known->found;
-  first = new known_device{device(new cpu_state(threads, 0, text_of({"cpu:", threads}))), first};
+  first = new known_device{device(new cpu_state<>(threads, 0, text_of({"cpu:", threads}))), first};
   return first->found;
 }
 

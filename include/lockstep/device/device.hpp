@@ -103,9 +103,11 @@ class device {
   explicit device(device_state* state) : state_(state) {}
 
   /// The CPU with `threads` threads of its own, 0 meaning all of the machine's. The same number gives the same device.
+  template <class = void>
   static device cpu(std::size_t threads = 0);
 
   /// A CPU device unlike any other, for the `place`-th rank of a mesh.
+  template <class = void>
   static device new_cpu(std::size_t threads, int place);
 
   /// GPU `number`. Throws device_error when the program holds no CUDA code or the machine no such GPU.
@@ -127,6 +129,7 @@ class device {
   static int gpu_count() { return registered_gpu_counter() ? registered_gpu_counter()() : 0; }
 
   /// "cpu", "cpu:4" (threads), "gpu", "gpu:1" (number). Throws device_error for anything else.
+  template <class = void>
   static device parse(std::string const& text);
 
   bool valid() const { return state_ != nullptr; }
@@ -180,7 +183,8 @@ class device {
   counted_pointer<device_state> state_;
 };
 
-[[gnu::cold]] inline device device::parse(std::string const& text) {
+template <class>
+[[gnu::cold]] device device::parse(std::string const& text) {
   std::size_t const colon = text.find(':');
   std::string const kind = text.substr(0, colon);
   std::string const digits = colon == std::string::npos ? "" : text.substr(colon + 1);
@@ -193,7 +197,10 @@ class device {
 }
 
 /// Where arrays go when no device is named: the CPU with all threads.
-inline device default_device() { return device::cpu(); }
+template <class = void>
+device default_device() {
+  return device::cpu();
+}
 
 }  // namespace lockstep
 

@@ -45,6 +45,7 @@ struct when_left {
 /// One loop while it runs. Thread k of the arena takes the k-th share of the steps, which is therefore in its caches
 /// and in its memory, and then what others have not begun. (TBB's static_partitioner deals alike; its headers would add
 /// nearly a tenth to the time that lockstep's take.)
+template <class = void>
 class parallel_loop {
  public:
   using step_body = void (*)(void* context, index step);

@@ -48,6 +48,7 @@ class mesh {
 
   /// `devices` distinct CPU devices that share the machine: each has `threads_per_device` threads, 0 meaning an equal
   /// part of all, at least one. The same numbers give the same devices. Throws device_error for no devices.
+  template <class = void>
   static mesh cpu(std::size_t devices, std::size_t threads_per_device = 0);
 
   /// GPUs 0 to `devices` - 1 of this process; 0 meaning all of the machine's. Throws device_error when there are not as
@@ -62,6 +63,7 @@ class mesh {
 
   /// "cpu:4" (four CPU devices), "cpu" (one with all threads), "gpu:2" (GPUs 0 and 1), "mpi" (one CPU device in each
   /// process), "mpi:2" (two). Throws device_error for anything else.
+  template <class = void>
   static mesh parse(std::string const& text);
 
   /// Devices of all processes: the number of ranks.
@@ -148,7 +150,8 @@ class mesh {
   double timeout_ = default_timeout;
 };
 
-inline mesh mesh::cpu(std::size_t devices, std::size_t threads_per_device) {
+template <class>
+mesh mesh::cpu(std::size_t devices, std::size_t threads_per_device) {
   if (devices == 0) throw device_error("mesh::cpu: found 0 devices, expected at least one");
   if (threads_per_device == 0) threads_per_device = std::max<std::size_t>(1, device::cpu().threads() / devices);
   struct known_mesh {
@@ -185,7 +188,8 @@ inline mesh mesh::gpus(std::size_t devices) {
   return mesh(list);
 }
 
-inline mesh mesh::parse(std::string const& text) {
+template <class>
+mesh mesh::parse(std::string const& text) {
   std::size_t const colon = text.find(':');
   std::string const kind = text.substr(0, colon);
   std::string const digits = colon == std::string::npos ? "1" : text.substr(colon + 1);

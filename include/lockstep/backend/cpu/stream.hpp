@@ -1,20 +1,21 @@
 // Stores past the caches: large outputs need not be read before they are written, nor push what is useful out.
 #pragma once
 
-#include <emmintrin.h>
-
 #include <cstdint>
 #include <cstring>
 
 #include "../../core/algorithm.hpp"
 #include "../../core/config.hpp"
+#if defined(__CUDACC__)
+#include <emmintrin.h>
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-// nvcc's front end does not know the builtins that AVX2 is used through (not <immintrin.h>, which doubles the time to
-// compile a file that includes us).
+// nvcc's front end does not know the builtins that vectors are used through (not the headers of intrinsics:
+// <immintrin.h> doubles the time to compile a file that includes us).
 #if defined(__AVX2__) && !defined(__CUDACC__)
 inline constexpr std::size_t vector_bytes = 32;
 #else
@@ -46,6 +47,9 @@ template <class Vector>
   else
 #endif
     __builtin_ia32_movntps256(static_cast<float*>(to), reinterpret_cast<floats>(v));
+#elif !defined(__CUDACC__)
+  typedef float floats __attribute__((vector_size(16)));
+  __builtin_ia32_movntps(static_cast<float*>(to), reinterpret_cast<floats>(v));
 #else
   __m128i bytes;
   __builtin_memcpy(&bytes, &v, sizeof(v));
@@ -71,7 +75,7 @@ inline void stream_copy(void* to, void const* from, std::size_t bytes) {
 }
 
 /// Orders streamed writes before what this thread writes next.
-inline void stream_fence() { _mm_sfence(); }
+inline void stream_fence() { __builtin_ia32_sfence(); }
 
 }  // namespace cpu
 }  // namespace LOCKSTEP_COMPILER
