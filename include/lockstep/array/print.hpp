@@ -150,8 +150,9 @@ std::string element_name() {
     return type_name<T>();
 }
 
-[[gnu::cold, gnu::noinline]] inline std::string description(std::string const& element, index const* extents,
-                                                            std::size_t rank, device const& where) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string description(std::string const& element, index const* extents, std::size_t rank,
+                                                     device const& where) {
   std::string text = element;
   for (std::size_t axis = 0; axis < rank; ++axis) append_text(text, {axis == 0 ? "[" : ", ", extents[axis]});
   append_text(text, {rank == 0 ? "" : "]", where.valid() ? " on " : " without a device"});

@@ -1,4 +1,5 @@
-// The fewest decimal digits that tell a floating number from its neighbors, and its correctly rounded digits.
+// The fewest decimal digits that tell a floating number from its neighbors, and its correctly rounded digits. What
+// prints is a template even where it needs no parameter, so that files that print nothing don't compile it.
 #pragma once
 
 #include <cstdio>
@@ -58,18 +59,21 @@ struct decimal {
   int exponent = 0;
 };
 
-[[gnu::cold, gnu::noinline]] inline std::string c_text(char const* format, int precision, long double value) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string c_text(char const* format, int precision, long double value) {
   std::string text(static_cast<std::size_t>(std::snprintf(nullptr, 0, format, precision, value)) + 1, '\0');
   std::snprintf(text.data(), text.size(), format, precision, value);
   text.pop_back();
   return text;
 }
-inline void trim_zeros(std::string& digits, std::size_t keep) {
+template <class = void>
+void trim_zeros(std::string& digits, std::size_t keep) {
   while (digits.size() > keep && digits.back() == '0') digits.pop_back();
 }
 
 /// `value`, not negative, rounded to so many digits, which no locale's decimal point disturbs.
-[[gnu::cold, gnu::noinline]] inline decimal with_digits(long double value, int count) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] decimal with_digits(long double value, int count) {
   std::string const text = c_text("%.*Le", count - 1, value);
   std::size_t const end = text.find('e');
   decimal found;
@@ -79,7 +83,8 @@ inline void trim_zeros(std::string& digits, std::size_t keep) {
   return found;
 }
 /// The same, rounded to so many places after the point.
-[[gnu::cold, gnu::noinline]] inline decimal with_places(long double value, int places) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] decimal with_places(long double value, int places) {
   decimal found;
   for (char c : c_text("%.*Lf", places, value))
     if (c >= '0' && c <= '9') found.digits += c;
@@ -91,12 +96,14 @@ inline void trim_zeros(std::string& digits, std::size_t keep) {
   return found;
 }
 
-inline bool reads_as(decimal const& d, long double value, float_kind const& kind) {
+template <class = void>
+bool reads_as(decimal const& d, long double value, float_kind const& kind) {
   int const last = d.exponent - static_cast<int>(d.digits.size()) + 1;
   return kind.read(text_of({d.digits, "e", last}).c_str()) == value;
 }
 /// d plus one in its last digit.
-inline decimal next_above(decimal d) {
+template <class = void>
+decimal next_above(decimal d) {
   std::size_t at = d.digits.size();
   while (at > 0 && d.digits[at - 1] == '9') d.digits[--at] = '0';
   if (at > 0) {
@@ -111,7 +118,8 @@ inline decimal next_above(decimal d) {
 /// The fewest digits that the type reads as `value`, which is finite and not negative. A type's safe digits, less their
 /// zeros, are the fewest where they suffice. Below a power of two values lie closer than above, so that the nearest
 /// number of some digits may miss it where the one above does not.
-[[gnu::cold, gnu::noinline]] inline decimal shortest(long double value, float_kind const& kind) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] decimal shortest(long double value, float_kind const& kind) {
   if (value == 0) return {"0", 0};
   for (int count = value < kind.smallest_normal ? 1 : kind.safe_digits;; ++count) {
     decimal found = with_digits(value, count);

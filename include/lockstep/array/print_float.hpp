@@ -24,8 +24,8 @@ inline char const* sign_of(long double value, bool plus) { return __builtin_sign
 /// A precision that cuts nothing; the places before the point that no digit is needed for are then 0.
 inline constexpr int all_places = std::numeric_limits<int>::max();
 
-[[gnu::cold, gnu::noinline]] inline number_text in_fixed(long double value, int precision, float_kind const& kind,
-                                                         bool plus) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] number_text in_fixed(long double value, int precision, float_kind const& kind, bool plus) {
   long double const size = __builtin_fabsl(value);
   decimal d = shortest(size, kind);
   if (static_cast<int>(d.digits.size()) - 1 - d.exponent > precision) d = with_places(size, precision);
@@ -44,13 +44,15 @@ inline constexpr int all_places = std::numeric_limits<int>::max();
   return text;
 }
 
-inline number_text scientific_text(long double value, decimal const& d, bool plus) {
+template <class = void>
+number_text scientific_text(long double value, decimal const& d, bool plus) {
   number_text text{sign_of(value, plus) + d.digits.substr(0, 1), d.digits.substr(1), ""};
   append_text(text.exponent, {d.exponent < 0 ? "-" : "+", std::abs(d.exponent) < 10 ? "0" : "", std::abs(d.exponent)});
   return text;
 }
-[[gnu::cold, gnu::noinline]] inline number_text in_scientific(long double value, int precision, float_kind const& kind,
-                                                              bool plus) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] number_text in_scientific(long double value, int precision, float_kind const& kind,
+                                                       bool plus) {
   long double const size = __builtin_fabsl(value);
   decimal d = shortest(size, kind);
   if (static_cast<int>(d.digits.size()) - 1 > precision) d = with_digits(size, precision + 1);
@@ -60,8 +62,8 @@ inline number_text scientific_text(long double value, decimal const& d, bool plu
 
 /// NumPy's rule (before 2.3, where the first limit came to depend on the type), computed in the type as there: from
 /// 1e8, below 1e-4, or when the largest is more than 1000 times the smallest.
-[[gnu::cold, gnu::noinline]] inline bool wants_scientific(number_list const& values, float_kind const& kind,
-                                                          bool suppress) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] bool wants_scientific(number_list const& values, float_kind const& kind, bool suppress) {
   long double low = 0, high = 0;
   for (long double value : values) {
     long double const size = __builtin_fabsl(value);
@@ -73,16 +75,18 @@ inline number_text scientific_text(long double value, decimal const& d, bool plu
   return high >= 1e8L || (!suppress && (low < kind.rounded(1e-4L) || kind.rounded(high / low) > 1000));
 }
 
-inline std::string padded_left(std::string const& text, std::size_t width, char fill = ' ') {
+template <class = void>
+std::string padded_left(std::string const& text, std::size_t width, char fill = ' ') {
   return text.size() < width ? std::string(width - text.size(), fill) + text : text;
 }
 
-[[gnu::cold, gnu::noinline]] inline std::string not_finite_text(long double value, bool plus) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string not_finite_text(long double value, bool plus) {
   return __builtin_isnan(value) ? (plus ? "+nan" : "nan") : std::string(sign_of(value, plus)) + "inf";
 }
 
 /// All of an array's values, aligned: the words are equally wide. `plus`: positive ones have a sign, too.
-template <class Compilation = compilation>
+template <class = void>
 [[gnu::cold, gnu::noinline]] std::vector<std::string> float_words(number_list const& values, float_kind const& kind,
                                                                   print_options const& options, bool plus) {
   bool const scientific = wants_scientific(values, kind, options.suppress);
@@ -94,7 +98,7 @@ template <class Compilation = compilation>
       not_finite = std::max<std::size_t>(not_finite, with_sign ? 4 : 3);
       continue;
     }
-    texts[i] = (scientific ? in_scientific : in_fixed)(values[i], options.precision, kind, plus);
+    texts[i] = (scientific ? in_scientific<> : in_fixed<>)(values[i], options.precision, kind, plus);
     whole = std::max(whole, texts[i].whole.size());
     fraction = std::max(fraction, texts[i].fraction.size());
     exponent = std::max(exponent, texts[i].exponent.size());
@@ -119,12 +123,13 @@ template <class Compilation = compilation>
 }
 
 /// One value that stands alone, with all digits that it needs; `point`: "1.0" and not "1".
-[[gnu::cold, gnu::noinline]] inline std::string float_alone(long double value, float_kind const& kind,
-                                                            bool plus = false, bool point = true) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string float_alone(long double value, float_kind const& kind, bool plus = false,
+                                                     bool point = true) {
   if (!__builtin_isfinite(value)) return not_finite_text(value, plus);
   long double const size = __builtin_fabsl(value);
   bool const scientific = size != 0 && (size >= 1e16L || size < 1e-4L);
-  number_text const text = (scientific ? in_scientific : in_fixed)(value, all_places, kind, plus);
+  number_text const text = (scientific ? in_scientific<> : in_fixed<>)(value, all_places, kind, plus);
   std::string word = text.whole;
   if (!text.fraction.empty()) word += "." + text.fraction;
   if (scientific) return word + "e" + text.exponent;
@@ -132,14 +137,15 @@ template <class Compilation = compilation>
 }
 
 /// A complex number that stands alone: "(1+2j)", "2j" when its real part is 0.
-[[gnu::cold, gnu::noinline]] inline std::string complex_alone(long double real, long double imaginary,
-                                                              float_kind const& kind) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string complex_alone(long double real, long double imaginary,
+                                                       float_kind const& kind) {
   if (real == 0 && !__builtin_signbit(real)) return float_alone(imaginary, kind, false, false) + "j";
   return "(" + float_alone(real, kind, false, false) + float_alone(imaginary, kind, true, false) + "j)";
 }
 
 /// "1.5+2.j ": the j stands before the blanks that align the imaginary parts.
-template <class Compilation = compilation>
+template <class = void>
 [[gnu::cold, gnu::noinline]] std::vector<std::string> joined_complex(std::vector<std::string> real,
                                                                      std::vector<std::string> const& imaginary) {
   for (std::size_t i = 0; i < real.size(); ++i) {

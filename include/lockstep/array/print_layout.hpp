@@ -44,9 +44,9 @@ using host_memory = fixed_array<host_block>;
 
 /// Copies the shown elements of strided memory (strides in elements), row-major. What lies side by side is one copy.
 /// Waits for the device.
-[[gnu::cold, gnu::noinline]] inline host_memory copy_shown(device_state& where, shown_elements const& shown,
-                                                           void const* data, index const* strides,
-                                                           std::size_t element_bytes) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] host_memory copy_shown(device_state& where, shown_elements const& shown, void const* data,
+                                                    index const* strides, std::size_t element_bytes) {
   std::size_t const count = shown.size();
   host_memory host((count * element_bytes + sizeof(host_block) - 1) / sizeof(host_block));
   char* to = reinterpret_cast<char*>(host.data());
@@ -139,7 +139,7 @@ class layout_writer {
 };
 
 /// Makes all words as wide as the widest.
-template <class Compilation = compilation>
+template <class = void>
 [[gnu::cold, gnu::noinline]] void align_right(std::vector<std::string>& words) {
   std::size_t width = 0;
   for (std::string const& word : words) width = std::max(width, word.size());

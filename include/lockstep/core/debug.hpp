@@ -83,7 +83,8 @@ struct running_kernel {
 #endif
 
 /// The name of a kernel's type: the part of a function's name, as compilers print it, that says what Kernel is.
-[[gnu::cold, gnu::noinline]] inline std::string readable_kernel_name(std::string const& text) {
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string readable_kernel_name(std::string const& text) {
   std::size_t const from = text.find("Kernel = ");
   if (from == std::string::npos) return text;
   std::size_t const end = text.find_first_of(";]", from);

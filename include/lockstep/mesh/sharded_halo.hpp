@@ -267,6 +267,7 @@ template <>
 struct shard_rules<indices_node> {
   static constexpr bool has_shards = false;
   static tree_placement place(indices_node const&) { return {}; }
+  template <class = void>
   static auto localize(indices_node const& e, local_part const& part, rank_context const&) {
     bool const moved = part.from_last != tree_placement::whole && part.space_rank == e.along + part.from_last + 1;
     return apply_nodes(plus{}, indices_node(e), constant<index>(moved ? part.begin : 0));
