@@ -160,6 +160,8 @@ std::map<std::string, task> const& tasks() {
                                                       ::cuda::std::equal_to<>{}, x.stream);
           });
         }}},
+      {"23 scan of rows", {2 * bytes, [](data& x) { x.t = ls::inclusive_scan(x.m, ls::axis(1)); }, {}}},
+      {"24 scan of segments", {2 * bytes, [](data& x) { x.y = ls::inclusive_scan(x.a, ls::segments(x.offsets)); }, {}}},
       {"30 select, size on the device",
        {1.5 * bytes, [](data& x) { static_cast<void>(ls::select_if_bounded(x.a, above_half{})); },
         [](data& x) {
@@ -201,6 +203,15 @@ std::map<std::string, task> const& tasks() {
           x.cub.run([&](void* m, std::size_t& s) {
             return cub::DeviceRadixSort::SortPairs(m, s, x.more.data(), x.runs.data(), x.y.data(), x.z.data(), n, 0, 32,
                                                    x.stream);
+          });
+        }}},
+      {"43 segmented sort of floats",
+       {2 * bytes, [](data& x) { x.y = x.a, ls::segmented_sort(x.y, x.offsets); },
+        [](data& x) {
+          x.y = x.a;
+          x.cub.run([&](void* m, std::size_t& s) {
+            return cub::DeviceSegmentedSort::StableSortKeys(m, s, x.y.data(), x.z.data(), n, rows, x.offsets.data(),
+                                                            x.offsets.data() + 1, x.stream);
           });
         }}},
       {"50 histogram, 256 bins",

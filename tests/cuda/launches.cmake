@@ -17,7 +17,7 @@ set(expected
     "rows|1|0|400000|4000"
     "scan|1|0|-|-"               # waits for other blocks by reading flags: their number varies
     "transpose|1|0|393216|393216|24576"
-    "segments|2|0|-|-"
+    "segments|1|0|-|-"
     "unique|1|1|-|-"             # the wait for how many there are
     "decode|-|1|-|-"
     "fill and copy|1|0|-|400000|12500"  # the copy is no kernel

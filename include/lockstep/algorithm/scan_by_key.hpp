@@ -78,8 +78,8 @@ struct [[nodiscard]] segmented_scan : scan_result<segmented_scan<T, Op, O, E>, T
   }
 
   void scan_into(lowering& context, view<T, 1> const& target) const {
-    array<index> const bounds = evaluate_to_array<index>(context.where, offsets);
-    index const* const at = bounds.data();
+    array<index> bounds;
+    index const* const at = offsets_in_memory(context.where, bounds);
     index const segments = offsets.shape()[0] - 1, total = operand.shape()[0];
     if (context.where.is_gpu())
       return cuda::scan_segments<value_t<E>>(context, rule, at, segments, operand.lower(context, target.extents),
@@ -95,6 +95,15 @@ struct [[nodiscard]] segmented_scan : scan_result<segmented_scan<T, Op, O, E>, T
     auto const evaluator = operand.lower(context, target.extents);
     cpu::scan_from_heads(context.where, rule, cpu::segment_heads(at, segments), evaluator, target,
                          overlap_of(*this, target) == overlap::none);
+  }
+
+ private:
+  /// The offsets where they lie, if they are indices without gaps, or in `copy`.
+  index const* offsets_in_memory(device const& where, array<index>& copy) const {
+    if constexpr (std::is_same_v<value_t<O>, index> && requires { offsets.elements.data; })
+      if (offsets.elements.strides[0] == 1) return offsets.elements.data;
+    copy = evaluate_to_array<index>(where, offsets);
+    return copy.data();
   }
 };
 

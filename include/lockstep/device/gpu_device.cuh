@@ -25,7 +25,8 @@ class gpu_state final : public device_state {
   gpu_state(int n, cudaStream_t stream)
       : device_state(device_kind::gpu, n, 0,
                      text_of({"gpu:", n, ", stream ", reinterpret_cast<std::uintptr_t>(stream)})),
-        stream_(stream) {
+        stream_(stream),
+        owns_stream_(false) {
     device_scope const scope(n);
     find_pool();
   }
@@ -35,6 +36,17 @@ class gpu_state final : public device_state {
   /// What libraries keep for each device, here a cuBLAS handle: made when it is first needed.
   std::shared_ptr<void> library;
   std::mutex library_mutex;
+
+  /// What zeroed_memory (backend/cuda/zeroed.cuh) keeps for the kernels that are queued next.
+  counted_pointer<counted> zeroed;
+  std::mutex zeroed_mutex;
+  /// Whether what is queued now runs once, behind everything that was queued before.
+  bool keeps_zeroed() const {
+    if (recording_ || !owns_stream_) return false;
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;  // by the caller, who may know the stream
+    check(cudaStreamIsCapturing(stream_, &capture), "cudaStreamIsCapturing", name);
+    return capture == cudaStreamCaptureStatusNone;
+  }
 
   void* allocate(std::size_t bytes) override {
     device_scope const scope(number);
@@ -232,6 +244,7 @@ class gpu_state final : public device_state {
   }
 
   cudaStream_t stream_ = nullptr;
+  bool const owns_stream_ = true;
   cudaMemPool_t pool_ = nullptr;
   std::mutex landing_mutex_;
   void* landing_ = nullptr;
@@ -266,6 +279,7 @@ struct finish_at_exit {
   ~finish_at_exit() {
     for (auto const& [key, state] : states) {
       if (!state) continue;
+      state->zeroed = nullptr;
       if constexpr (OwnStreams) static_cast<void>(cudaStreamSynchronize(state->stream()));
       state->give_back_landing();
     }

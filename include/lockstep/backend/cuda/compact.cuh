@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(block_threads)
   gathered_tile<T> const gathered{reinterpret_cast<T*>(raw_values), raw_places};
   int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
 
-  if (threadIdx.x == 0) shared_tile = static_cast<index>(atomicAdd(state.next_tile, 1ull));
+  if (threadIdx.x == 0) shared_tile = state.take_tile();
   __syncthreads();
   index const tile = shared_tile, tile_first = tile * tile_length;
   int const size = total - tile_first < tile_length ? static_cast<int>(total - tile_first) : tile_length;
@@ -138,6 +138,7 @@ __global__ void __launch_bounds__(block_threads)
     prefix<index> const before = look_back(state, rule, tile, index{tile_kept}, lane);
     if (lane == 0) shared_before = before.value;
     if (lane == 0 && tile_first + size == total) *kept = before.value + tile_kept;
+    state.leave(lane);
   }
   __syncthreads();
   write_kept<What>(source, gathered, tile_first, size, shared_before, tile_kept, total, values, places);
@@ -150,7 +151,7 @@ void compact(device const& where, char const* doing, Source const& source, index
   index const tiles = ceil_div(total, index{block_threads} * compact_items<T>);
   lowering context{where, {}};
   launch(where, doing, compact_kernel<What, Source, T>, tiles, block_threads, source, total, values, places, kept,
-         scan_memory<index>(context, tiles).state);
+         scan_memory<index>(context, tiles));
 }
 
 }  // namespace cuda

@@ -8,6 +8,7 @@
 #include "../../expression/host_only.hpp"
 #include "launch.cuh"
 #include "repeats.cuh"
+#include "zeroed.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -109,12 +110,13 @@ __global__ void __launch_bounds__(block_threads) find_kernel(Predicate holds, in
 /// Waits to hear whether a predicate holds for an index in [0, count).
 template <class Predicate>
 bool holds_anywhere(device const& where, char const* doing, index count, Predicate const& holds) {
-  temporary<int> const found(where, 1);
+  counted_pointer<storage> const memory = zeroed_memory(where, sizeof(int));
+  auto* const found = static_cast<int*>(memory->data);
+  launch(where, doing, find_kernel<Predicate>, ceil_div(count, block_threads), block_threads, holds, count, found);
+  if (value_of(where, found) == 0) return false;
   unsigned char const zero = 0;
-  where.state().fill(found.data(), &zero, 1, sizeof(int));
-  launch(where, doing, find_kernel<Predicate>, ceil_div(count, block_threads), block_threads, holds, count,
-         found.data());
-  return value_of(where, found.data()) != 0;
+  where.state().fill(found, &zero, 1, sizeof(int));
+  return true;
 }
 
 /// Runs call(temporary memory, its bytes) as CUB wants it: once to hear how many bytes, then with them. Throws

@@ -11,9 +11,21 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
+/// CUB's sorts of short segments compare keys, those of long ones take their bits: < ascending, > descending.
 template <class T, bool Descending>
 struct nan_last {
   T value;
+
+  LOCKSTEP_INLINE bool is_nan() const { return value != value; }
+  LOCKSTEP_INLINE friend bool operator<(nan_last const& a, nan_last const& b) {
+    return a.value < b.value || (b.is_nan() && !a.is_nan());
+  }
+  LOCKSTEP_INLINE friend bool operator>(nan_last const& a, nan_last const& b) {
+    return a.value > b.value || (b.is_nan() && !a.is_nan());
+  }
+  LOCKSTEP_INLINE friend bool operator==(nan_last const& a, nan_last const& b) {
+    return a.value == b.value || (a.is_nan() && b.is_nan());
+  }
 };
 
 }  // namespace cuda

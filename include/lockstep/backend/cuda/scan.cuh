@@ -2,6 +2,7 @@
 // adds up to, and takes what lies before it in a fixed order: the whole of the super-groups before its own, then the
 // groups before its own in the super-group, then the tiles before it in the group. So the bits of floating results
 // never depend on timing, as they do with CUB's DeviceScan, whose look-back stops wherever it meets a finished prefix.
+// The memory for that is zero between scans: the last block clears it, and a scan is one launch.
 #pragma once
 
 #include "../../algorithm/scan_rule.hpp"
@@ -9,6 +10,7 @@
 #include "../../expression/host_only.hpp"
 #include "repeats.cuh"
 #include "warp.cuh"
+#include "zeroed.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -46,11 +48,31 @@ struct published {
   }
 };
 
-/// What the blocks of one scan share. Groups are of warp_lanes tiles, super-groups of warp_lanes groups.
+/// What the blocks of one scan share. Groups are of warp_lanes tiles, super-groups of warp_lanes groups. Its words are
+/// zero when a scan begins and when it has ended.
 template <class T>
 struct scan_state {
   published<T> tiles, groups, supers;
-  unsigned long long* next_tile;
+  unsigned* words;
+  index word_count;
+
+  /// The number of the tile that the block takes. Called by one thread.
+  __device__ index take_tile() const {
+    return static_cast<index>(atomicAdd(reinterpret_cast<unsigned long long*>(words), 1ull));
+  }
+  /// Called by one warp when its block waits for no other any more: the last one clears the words for the next scan,
+  /// so that no pass of its own has to.
+  __device__ void leave(int lane) const {
+    bool last = false;
+    if (lane == 0) {
+      __threadfence();
+      last = atomicAdd(&words[2], 1u) == gridDim.x - 1;
+      __threadfence();
+    }
+    if (!__shfl_sync(0xffffffffu, last, 0)) return;
+    for (index i = lane; i < word_count; i += warp_lanes) words[i] = 0;
+  }
+  static constexpr index counters = 4;  // words before the flags: the next tile (two of them), blocks that are done
 };
 
 /// A value or nothing: what lies before the first element is nothing, unless there is an initial value.
@@ -110,6 +132,10 @@ __device__ __forceinline__ T scan_lanes(T value, int lane, Op const& op) {
   return value;
 }
 
+/// Elements of a tile, which one block scans.
+template <class T>
+inline constexpr index scan_tile = index{block_threads} * scan_items<T>;
+
 template <class T>
 struct scan_values {
   T items[scan_items<T>];
@@ -162,6 +188,13 @@ __device__ __forceinline__ void write_warp(scan_values<T> const& all, prefix<T> 
   }
 }
 
+/// Targets that want to see each tile before it is read: to.prepare_tile<length>(its first element, total), called by
+/// all threads of the block. What it leaves in shared memory can be read without another barrier.
+template <class Target>
+concept prepares_tiles = requires(Target const& to, index i) {
+  to.template prepare_tile<32>(i, i);
+};
+
 template <class T, class Op, class Evaluator, class Target>
 __global__ void __launch_bounds__(block_threads)
     scan_kernel(Evaluator evaluator, scan_rule<T, Op> rule, Target to, index total, scan_state<T> state) {
@@ -172,11 +205,12 @@ __global__ void __launch_bounds__(block_threads)
   auto* const shared_before = reinterpret_cast<prefix<T>*>(raw_before);
   int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
 
-  if (threadIdx.x == 0) shared_tile = static_cast<index>(atomicAdd(state.next_tile, 1ull));
+  if (threadIdx.x == 0) shared_tile = state.take_tile();
   __syncthreads();
   constexpr index warp_length = index{warp_lanes} * scan_items<T>;
-  index const tile = shared_tile, tile_first = tile * scan_warps * warp_length;
+  index const tile = shared_tile, tile_first = tile * scan_tile<T>;
   index const first = tile_first + warp * warp_length;
+  if constexpr (prepares_tiles<Target>) to.template prepare_tile<scan_tile<T>>(tile_first, total);
   auto const all = scan_warp<T>(evaluator, rule.op, first, total, lane);
   if (lane == warp_lanes - 1) totals[warp] = all.items[scan_items<T> - 1];
   __syncthreads();
@@ -185,6 +219,8 @@ __global__ void __launch_bounds__(block_threads)
     for (int w = 1; w < scan_warps; ++w) sum = static_cast<T>(rule.op(sum, totals[w]));
     prefix<T> const before = look_back(state, rule, tile, sum, lane);
     if (lane == 0) *shared_before = before;
+    __syncwarp();
+    state.leave(lane);
   }
   __syncthreads();
   prefix<T> before = *shared_before;
@@ -195,44 +231,33 @@ __global__ void __launch_bounds__(block_threads)
 /// Tiles of a scan of `total` values.
 template <class T>
 index scan_tiles(index total) {
-  return ceil_div(total, index{block_threads} * scan_items<T>);
+  return ceil_div(total, scan_tile<T>);
 }
-/// What a scan of `tiles` tiles shares, in memory of the device, and `more` words for its caller; all are cleared.
+/// What a scan of `tiles` tiles shares, in memory of the device.
 template <class T>
-struct scan_memory {
-  scan_state<T> state;
-  unsigned* more;
-
-  scan_memory(lowering& context, index tiles, index words = 0) {
-    index const groups = tiles / warp_lanes, supers = groups / warp_lanes, all = tiles + groups + supers;
-    auto const room = [&](index count, std::size_t bytes) {
-      context.temporaries.push_back(make_storage(context.where, static_cast<std::size_t>(count), bytes));
-      return context.temporaries.back()->data;
-    };
-    auto* const flags = static_cast<unsigned*>(room(all + 2 + words, sizeof(unsigned)));
-    auto* const values = static_cast<T*>(room(all, sizeof(T)));
-    unsigned char const zero = 0;
-    context.where.state().fill(flags, &zero, 1, static_cast<std::size_t>(all + 2 + words) * sizeof(unsigned));
-    auto const part = [&](index from) { return published<T>{values + from, flags + 2 + from}; };
-    state = {part(0), part(tiles), part(tiles + groups), reinterpret_cast<unsigned long long*>(flags)};
-    more = flags + 2 + all;
-  }
-};
+scan_state<T> scan_memory(lowering& context, index tiles) {
+  constexpr index counters = scan_state<T>::counters;
+  index const groups = tiles / warp_lanes, supers = groups / warp_lanes, all = tiles + groups + supers;
+  auto const keep = [&](counted_pointer<storage> memory) {
+    context.temporaries.push_back(std::move(memory));
+    return context.temporaries.back()->data;
+  };
+  auto* const words = static_cast<unsigned*>(
+      keep(zeroed_memory(context.where, static_cast<std::size_t>(counters + all) * sizeof(unsigned))));
+  auto* const values = static_cast<T*>(keep(make_storage(context.where, static_cast<std::size_t>(all), sizeof(T))));
+  auto const part = [&](index from) { return published<T>{values + from, words + counters + from}; };
+  return {part(0), part(tiles), part(tiles + groups), words, counters + all};
+}
 
 /// Scans `total` values of an evaluator of one axis, at least one, and hands every result to `to`.
-template <class T, class Op, class Evaluator, class Target>
-void scan_to(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, index total, Target const& to,
-             scan_state<T> const& state) {
-  launch(context.where, "scanning", scan_kernel<T, Op, once_t<Evaluator>, Target>, scan_tiles<T>(total), block_threads,
-         once(evaluator), rule, to, total, state);
-}
 template <class T, class Op, class Evaluator, class Target>
 void scan_to(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator, index total,
              Target const& to) {
   if constexpr (holds_host_function<Op> || holds_host_function<Evaluator> || holds_host_function<Target>)
     throw_host_only(context.where);
   else
-    scan_to(context, rule, evaluator, total, to, scan_memory<T>(context, scan_tiles<T>(total)).state);
+    launch(context.where, "scanning", scan_kernel<T, Op, once_t<Evaluator>, Target>, scan_tiles<T>(total),
+           block_threads, once(evaluator), rule, to, total, scan_memory<T>(context, scan_tiles<T>(total)));
 }
 
 /// Scans into dense memory, which may be what is read element by element. Reads and writes memory once.

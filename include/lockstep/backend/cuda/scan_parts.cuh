@@ -3,8 +3,7 @@
 #pragma once
 
 #include "../../algorithm/reduction_order.hpp"
-#include "cub.cuh"
-#include "scan.cuh"
+#include "tile_heads.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -50,7 +49,7 @@ struct headed_values {
   Heads heads;
   Values values;
 
-  LOCKSTEP_INLINE headed<T> at(shape<1> const& c) const {
+  __device__ __forceinline__ headed<T> at(shape<1> const& c) const {
     T const value = static_cast<T>(values(c[0]));
     headed<T> found{value, heads(c[0])};
     if (found.head && rule.has_initial) found.value = static_cast<T>(rule.op(rule.initial, value));
@@ -66,35 +65,30 @@ struct headed_target {
   __device__ void operator()(index i, headed<T> const& result) const {
     data[i] = !inclusive && heads(i) ? initial : result.value;
   }
+  template <index Length>
+  __device__ void prepare_tile(index first, index total) const {
+    heads.template prepare_tile<Length>(first, total);
+  }
 };
 
-/// Scans values(0) to values(total - 1), anew wherever heads(i); heads(0) must be true. The memory may be what the
-/// values are read from, element by element, but not what the heads are.
+/// Elements of a tile of a scan of values of T with heads.
+template <class T>
+inline constexpr index headed_tile = scan_tile<headed<T>>;
+
+/// Scans values(0) to values(total - 1), anew wherever heads(i), of tile_heads.cuh; heads(0) must be true. The memory
+/// may be what the values are read from, element by element, but not what the heads are.
 template <class T, class Op, class Heads, class Values>
 void scan_from_heads(lowering& context, scan_rule<T, Op> const& rule, Heads const& heads, Values const& values,
-                     index total, T* target, scan_state<headed<T>> const& state) {
+                     index total, T* target) {
   if constexpr (holds_host_function<Op> || holds_host_function<Heads> || holds_host_function<Values>) {
     throw_host_only(context.where);
   } else {
     scan_rule<headed<T>, combine_headed<T, Op>> const pairs{{rule.op}, rule.inclusive, false, {}};
     scan_to(context, pairs, headed_values<T, Op, Heads, Values>{rule, heads, values}, total,
-            headed_target<T, Heads>{target, heads, rule.initial, rule.inclusive}, state);
+            headed_target<T, Heads>{target, heads, rule.initial, rule.inclusive});
   }
 }
-template <class T, class Op, class Heads, class Values>
-void scan_from_heads(lowering& context, scan_rule<T, Op> const& rule, Heads const& heads, Values const& values,
-                     index total, T* target) {
-  scan_from_heads(context, rule, heads, values, total, target,
-                  scan_memory<headed<T>>(context, scan_tiles<headed<T>>(total)).state);
-}
 
-/// Where a key differs from the one before it.
-template <class Equal, class Keys>
-struct key_heads {
-  Equal equal;
-  Keys keys;
-  LOCKSTEP_INLINE bool operator()(index i) const { return i == 0 || !static_cast<bool>(equal(keys(i - 1), keys(i))); }
-};
 /// Scans every run of equal keys.
 template <class K, class V, class T, class Op, class Equal, class Keys, class Evaluator>
 void scan_by_key(lowering& context, scan_rule<T, Op> const& rule, Equal const& equal, Keys const& keys,
@@ -104,31 +98,10 @@ void scan_by_key(lowering& context, scan_rule<T, Op> const& rule, Equal const& e
   } else {
     operation const here("scan_by_key", target.extents);
     using keys_in_order = values_in_order<K, Keys, 1>;
-    key_heads<Equal, keys_in_order> const heads{equal, {keys, target.extents}};
+    key_heads<headed_tile<T>, K, Equal, keys_in_order> const heads{equal, {keys, target.extents}};
     scan_from_heads(context, rule, heads, values_in_order<V, Evaluator, 1>(evaluator, target.extents),
                     target.extents[0], target.data);
   }
-}
-
-/// Where a line of `length` elements begins.
-struct line_heads {
-  index length;
-  LOCKSTEP_INLINE bool operator()(index i) const { return i % length == 0; }
-};
-/// Where a bit is set: 32 of them in each word.
-struct flagged_heads {
-  unsigned const* flags;
-  LOCKSTEP_INLINE bool operator()(index i) const { return flags[i / 32] >> (i % 32) & 1u; }
-};
-/// Words for the flags of `total` elements.
-LOCKSTEP_INLINE index flag_words(index total) { return ceil_div(total, 32); }
-
-/// Sets the flags of where segments begin; empty ones set that of what follows them.
-template <class I>
-__global__ void __launch_bounds__(block_threads)
-    flag_segments_kernel(I const* offsets, index segments, index total, unsigned* flags) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < segments && offsets[i] < total) atomicOr(&flags[offsets[i] / 32], 1u << (offsets[i] % 32));
 }
 
 /// Scans every segment.
@@ -136,12 +109,8 @@ template <class V, class T, class Op, class Evaluator>
 void scan_segments(lowering& context, scan_rule<T, Op> const& rule, index const* offsets, index segments,
                    Evaluator const& evaluator, view<T, 1> const& target) {
   operation const here("segmented scan", target.extents);
-  index const total = target.extents[0];
-  scan_memory<headed<T>> const memory(context, scan_tiles<headed<T>>(total), flag_words(total));
-  launch(context.where, "finding segments", flag_segments_kernel<index>, ceil_div(segments, block_threads),
-         block_threads, offsets, segments, total, memory.more);
-  scan_from_heads(context, rule, flagged_heads{memory.more},
-                  values_in_order<V, Evaluator, 1>(evaluator, target.extents), total, target.data, memory.state);
+  scan_from_heads(context, rule, segment_heads<headed_tile<T>>{offsets, segments},
+                  values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0], target.data);
 }
 
 /// The operator with its operands the other way round.
@@ -272,7 +241,8 @@ void scan_lines(lowering& context, scan_rule<T, Op> const& rule, Evaluator const
     using value = std::remove_cvref_t<decltype(evaluator.at(coordinates<R>{}))>;
     values_in_order<value, Evaluator, R> const values(evaluator, extents);
     if (split.inner == 1)
-      scan_from_heads(context, rule, line_heads{split.length}, values, split.outer * split.length, target);
+      scan_from_heads(context, rule, line_heads<headed_tile<T>>{split.length}, values, split.outer * split.length,
+                      target);
     else
       scan_columns(context, rule, values, split, target);
   }

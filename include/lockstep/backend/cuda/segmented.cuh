@@ -9,12 +9,6 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
-/// Where a segment begins: elements that are in no segment are parts of one that nobody asks for.
-struct segment_begins {
-  flagged_heads flags;
-  LOCKSTEP_INLINE bool operator()(index i) const { return i == 0 || flags(i); }
-};
-
 template <class Reducer>
 struct combine_by_reducer {
   Reducer reducer;
@@ -23,41 +17,46 @@ struct combine_by_reducer {
     return reducer.combine(a, b);
   }
 };
-template <class Reducer, class V, class Values>
+template <class Reducer, class V, class Heads, class Values>
 struct lifted_values {
   Reducer reducer;
-  segment_begins begins;
+  Heads heads;
   Values values;
 
-  LOCKSTEP_INLINE headed<typename Reducer::accumulator> at(shape<1> const& c) const {
-    return {lift_at(reducer, static_cast<V>(values(c[0])), c[0]), begins(c[0])};
+  __device__ __forceinline__ headed<typename Reducer::accumulator> at(shape<1> const& c) const {
+    return {lift_at(reducer, static_cast<V>(values(c[0])), c[0]), heads(c[0])};
   }
 };
 
-/// Keeps what the last element of each segment has combined.
-template <class Reducer, class T>
+/// Keeps what the last element of each segment has combined; empty segments get `nothing`.
+template <class Reducer, class Heads, class T>
 struct segment_results {
   Reducer reducer;
-  flagged_heads flags;
-  index const* offsets;
-  index segments, total;
+  Heads heads;
+  T nothing;
   T* target;
 
   __device__ void operator()(index i, headed<typename Reducer::accumulator> const& all) const {
-    if (i + 1 < total ? !flags(i + 1) : offsets[segments] < total) return;
-    if (i < offsets[0] || i >= offsets[segments]) return;
-    index low = 0, high = segments - 1;  // the last segment that begins at i or before is the one that holds it
-    while (low < high) {
-      index const middle = low + (high - low + 1) / 2;
-      if (offsets[middle] <= i)
-        low = middle;
-      else
-        high = middle - 1;
-    }
-    index const begin = offsets[low];
+    if (!heads.ends_at(i)) return;
+    index const segment = heads.holding(i);
+    if (segment < 0 || segment >= heads.segments) return;  // elements before the first or behind the last
+    index const begin = heads.offsets[segment];
     auto result = reducer.finish(all.value, i + 1 - begin);
     if constexpr (positional<Reducer>) result -= begin;
-    target[low] = static_cast<T>(result);
+    target[segment] = static_cast<T>(result);
+  }
+
+  /// The tile in which an empty segment would begin writes its result, the last one those behind it.
+  template <index Length>
+  __device__ void prepare_tile(index first, index total) const {
+    heads.template prepare_tile<Length>(first, total);
+    bool const last = first + Length >= total;
+    for (index k = heads.in_tile().first + threadIdx.x; k < (last ? heads.segments : heads.in_tile().last);
+         k += block_threads) {
+      if (k == heads.segments) break;
+      index const begin = heads.offsets[k];
+      if (heads.offsets[k + 1] <= begin && (last || begin < first + Length)) target[k] = nothing;
+    }
   }
 };
 
@@ -72,17 +71,6 @@ bool any_empty(device const& where, Offset const* offsets, index segments) {
   return holds_anywhere(where, "looking for empty segments", segments, is_empty_segment<Offset>{offsets});
 }
 
-/// Sets the flags of where segments begin and the last one ends; the empty ones get their results.
-template <class T>
-__global__ void __launch_bounds__(block_threads)
-    begin_segments_kernel(index const* offsets, index segments, index total, unsigned* flags, T nothing, T* target) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i > segments) return;
-  index const begin = offsets[i];
-  if (begin < total) atomicOr(&flags[begin / 32], 1u << (begin % 32));
-  if (i < segments && offsets[i + 1] <= begin) target[i] = nothing;
-}
-
 /// Reduces the segments of `total` values; empty ones give `nothing`.
 template <class V, class Reducer, class Evaluator, class T>
 void reduce_segments(lowering& context, reduction_part<Reducer, Evaluator> const& part, index total,
@@ -95,14 +83,12 @@ void reduce_segments(lowering& context, reduction_part<Reducer, Evaluator> const
     if (total == 0) return context.where.state().fill(target, &nothing, sizeof(T), static_cast<std::size_t>(segments));
     using A = typename Reducer::accumulator;
     using values = values_in_order<V, Evaluator, 1>;
-    using combine = combine_headed<A, combine_by_reducer<Reducer>>;
-    scan_memory<headed<A>> const memory(context, scan_tiles<headed<A>>(total), flag_words(total));
-    launch(context.where, "finding segments", begin_segments_kernel<T>, ceil_div(segments + 1, block_threads),
-           block_threads, offsets, segments, total, memory.more, nothing, target);
-    flagged_heads const flags{memory.more};
-    scan_rule<headed<A>, combine> const rule{{{part.reducer}}, true, false, {}};
-    scan_to(context, rule, lifted_values<Reducer, V, values>{part.reducer, {flags}, {part.evaluator, shape<1>(total)}},
-            total, segment_results<Reducer, T>{part.reducer, flags, offsets, segments, total, target}, memory.state);
+    using heads = segment_heads<headed_tile<A>>;
+    scan_rule<headed<A>, combine_headed<A, combine_by_reducer<Reducer>>> const rule{{{part.reducer}}, true, false, {}};
+    heads const begins{offsets, segments};
+    scan_to(context, rule,
+            lifted_values<Reducer, V, heads, values>{part.reducer, begins, {part.evaluator, shape<1>(total)}}, total,
+            segment_results<Reducer, heads, T>{part.reducer, begins, nothing, target});
   }
 }
 

@@ -57,27 +57,13 @@ void argsort_segments_by(device const& where, T const* values, index n, Segments
   sort_places(where, places, n, by_segment<Segments, T, compare>{segments, {values, before}});
 }
 
-template <class Order, class T>
-__global__ void __launch_bounds__(block_threads) put_nans_last_kernel(T* values, index count) {
-  index const i = blockIdx.x * index{block_threads} + threadIdx.x;
-  if (i < count && values[i] != values[i]) values[i] = sortable_key<T, Order>(values[i]);
-}
-/// Makes NaNs the kind that sorts last, for sorts that compare keys as well as take their bits.
-template <class Order, class T>
-void put_nans_last(device const& where, T* values, index count) {
-  if constexpr (std::is_floating_point_v<T>)
-    launch(where, "sorting", put_nans_last_kernel<Order, T>, ceil_div(count, block_threads), block_threads, values,
-           count);
-}
-
 /// Sorts each of `count` segments of n values; equal values keep their order.
 template <class T, class Order, class Segments>
 void sort_segments(device const& where, T* values, index n, Segments const& segments, index count, Order const& order) {
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
   } else if constexpr (natural_order<T, Order>) {
-    put_nans_last<Order>(where, values, n);
-    two_buffers<T> keys(where, values, n);
+    two_buffers keys(where, as_sort_keys<Order>(values), n);
     auto const begins = iterate<index>(segments);
     run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
       if constexpr (is_descending<Order>)
