@@ -64,6 +64,8 @@ class checkpoint {
     std::memcpy(&result, find(name, value_kind_of<T>, {}).bytes.data(), sizeof result);
     return result;
   }
+  /// Whether there is a tensor of that name.
+  bool contains(std::string const& name) const { return tensors_.find(name) != tensors_.end(); }
   /// The extents of a tensor. Throws format_error when there is none of that name.
   std::vector<index> const& extents(std::string const& name) const { return find(name).extents; }
 

@@ -67,10 +67,15 @@ class nccl_operations {
   }
 
   std::size_t reduce_room(std::size_t count, rank_reduction const& how, std::size_t root) const {
-    return rank_ == root ? size_ * count * how.element.bytes : 0;
+    return rank_ == root && !how.on_gpu->order_free(size_) ? size_ * count * how.element.bytes : 0;
   }
   void reduce(void const* from, void* to, std::size_t count, rank_reduction const& how, std::size_t root,
               void* room) const {
+    if (how.on_gpu->order_free(size_))
+      return link_->call("ncclReduce", [&](ncclComm_t comm) {
+        return ncclReduce(from, to, count, type_of(*how.on_gpu), function_of(*how.on_gpu), static_cast<int>(root), comm,
+                          stream());
+      });
     std::size_t const bytes = count * how.element.bytes;
     auto* const parts = static_cast<unsigned char*>(room);
     exchange(

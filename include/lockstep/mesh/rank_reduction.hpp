@@ -29,13 +29,15 @@ struct gpu_reduction {
 
   number type;       ///< for libraries that have reductions of their own
   function combine;  ///< the same
+  bool any_order;    ///< as any_order says, below
   /// Queues to[i] = the tree over the ranks' elements: this rank's are own[i], rank r's are parts[r * count + i].
   void (*tree)(void const* op, void const* parts, void const* own, std::size_t rank, std::size_t ranks, void* to,
                std::size_t count, CUstream_st* stream);
 
-  /// Whether any order of combination gives the bits of the tree.
+  /// Whether NCCL's reductions will do: any order of combination gives the bits of the tree, or the caller said that
+  /// he takes any.
   bool order_free(std::size_t ranks) const {
-    bool const rounds = type == number::float32 || type == number::float64;
+    bool const rounds = (type == number::float32 || type == number::float64) && !any_order;
     return type != number::other && combine != function::other && (!rounds || ranks <= 2);
   }
 };
@@ -170,6 +172,32 @@ void reduce_tree(void const* erased, void const* const* from, std::size_t ranks,
         std::memcpy(static_cast<void*>(static_cast<T*>(to[o]) + offset), result, size * sizeof(T));
   }
 }
+
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+
+/// An operator whose ranks may be combined in any order: comm.all_reduce(x, any_order(plus{})). Sums and products of
+/// arrays on GPUs are then NCCL's own, whose order, and with it the rounding of floating numbers, follows from the
+/// number of ranks, their wiring and NCCL's choice of algorithm, even from run to run. Everything else, and every CPU,
+/// keeps the order of the tree.
+template <class Op>
+struct any_order {
+  Op op = {};
+
+  constexpr any_order() = default;
+  explicit constexpr any_order(Op const& o) : op(o) {}
+  template <class A, class B>
+  LOCKSTEP_INLINE constexpr auto operator()(A const& a, B const& b) const {
+    return op(a, b);
+  }
+};
+template <class Op>
+inline constexpr bool takes_any_order = false;
+template <class Op>
+inline constexpr bool takes_any_order<any_order<Op>> = true;
 
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

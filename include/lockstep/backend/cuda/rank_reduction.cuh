@@ -63,15 +63,25 @@ constexpr gpu_reduction::function reduction_function() {
   return gpu_reduction::function::other;  // NCCL's least and greatest values pass over NaN
 }
 
+template <class Op>
+struct ordered_operator {
+  using type = Op;
+};
+template <class Op>
+struct ordered_operator<any_order<Op>> {
+  using type = Op;
+};
 template <class T, class Op>
-inline constexpr gpu_reduction reduction_of{number_type<T>(), reduction_function<Op>(), rank_tree<T, Op>};
+inline constexpr gpu_reduction reduction_of{number_type<T>(), reduction_function<typename ordered_operator<Op>::type>(),
+                                            takes_any_order<Op>, rank_tree<T, Op>};
 
 /// Functions that have a name (lockstep's, and those of LOCKSTEP_FUNCTION) can be called by every device; others may
 /// not be, and are called on the host.
 template <class T, class Op>
 constexpr gpu_reduction const* reduction_on_gpu() {
-  constexpr bool named = requires { static_cast<char const*>(Op::name); }
-  || requires { static_cast<char const*>(Op::infix); };
+  using plain = typename ordered_operator<Op>::type;
+  constexpr bool named = requires { static_cast<char const*>(plain::name); }
+  || requires { static_cast<char const*>(plain::infix); };
   if constexpr (named && std::is_default_constructible_v<T>)
     return &reduction_of<T, Op>;
   else

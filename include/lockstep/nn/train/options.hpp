@@ -13,6 +13,10 @@
 
 namespace lockstep::nn {
 
+/// In which order gradients are summed over GPUs: in that of the fixed tree, or in NCCL's own, which can be faster on
+/// three GPUs and more, and whose bits may differ from run to run. CPUs always keep the tree.
+enum class gradient_order { tree, any };
+
 /// How a trainer makes steps; stored in its checkpoints.
 struct train_options {
   /// Samples per step, over all devices together. The last batch of an epoch can be smaller.
@@ -27,6 +31,8 @@ struct train_options {
   index shards = 8;
   /// Which layers' gradients travel together; changes the speed, never the result.
   bucket_sizes buckets = {};
+  /// What becomes of the promise that bits are the same on any number of GPUs.
+  gradient_order order = gradient_order::tree;
 };
 
 /// One call of fit.

@@ -83,6 +83,7 @@ inline void store(io::checkpoint& file, train_options const& options) {
   file.set("options/shards", options.shards);
   std::vector<std::uint64_t> const buckets = {options.buckets.first, options.buckets.cap, options.buckets.last};
   file.set<std::uint64_t>("options/buckets", {3}, buckets);
+  file.set("options/order", static_cast<std::int32_t>(options.order));
   store(file, options.learning_rate);
 }
 
@@ -94,6 +95,8 @@ inline train_options restore_options(io::checkpoint const& file, std::string con
   options.shards = file.value<index>("options/shards");
   auto const buckets = file.values<std::uint64_t>("options/buckets", {3});
   options.buckets = {buckets[0], buckets[1], buckets[2]};
+  if (file.contains("options/order"))  // not in checkpoints of earlier versions
+    options.order = static_cast<gradient_order>(file.value<std::int32_t>("options/order"));
   options.learning_rate = learning_rate ? *learning_rate : restore_schedule(file, path);
   return options;
 }
