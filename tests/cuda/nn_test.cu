@@ -51,7 +51,7 @@ struct on_gpu {
       : parameters(where, p.parameters),
         images(where, p.images),
         labels(where, p.labels),
-        network(where, nn::gpu::stages_of(plan()), shards, samples_per_shard) {}
+        network(where, nn::gpu::stages_of<T>(plan()), shards, samples_per_shard) {}
 
   /// The gradient of the sum of the shards' losses, and those sums.
   std::pair<std::vector<T>, nn::gpu::sample_result> gradient(nn::gpu::shard_samples const& shards) {

@@ -7,6 +7,7 @@
 
 #include "initialize.hpp"
 #include "layers/conv2d.hpp"
+#include "layers/custom_layer.hpp"
 #include "layers/linear.hpp"
 #include "network.hpp"
 
@@ -74,7 +75,7 @@ class sequential<input<Extents...>, Layers...> {
   static std::array<std::string, layer_count> layer_names() { return {Layers::name()...}; }
 
   /// Weights before a relu are drawn from He's normal distribution, others from Xavier's uniform one, by counter;
-  /// biases are zero.
+  /// biases are zero. Layers of your own say themselves what their parameters are.
   explicit sequential(seed s) : parameters_(parameter_count) { initialize(s, std::make_index_sequence<layer_count>{}); }
 
   std::span<float> parameters() { return parameters_; }
@@ -108,6 +109,8 @@ class sequential<input<Extents...>, Layers...> {
   void initialize_layer(seed s) {
     constexpr extents in = plan::shapes[I];
     constexpr std::size_t offset = parameter_blocks[I].offset, weights = Layer::weights(in);
+    if constexpr (requires { Layer::initialize(in, parameters()); })
+      Layer::initialize(in, parameters().subspan(offset, parameter_blocks[I].count));
     if constexpr (weights > 0) {
       constexpr bool before_relu = I + 1 < layer_count && plan::is_relu[(I + 1) % layer_count];
       auto const values = parameters().subspan(offset, weights);

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "../../array/array.hpp"
-#include "../../backend/cuda/nn/cross_entropy.cuh"
 #include "../../backend/cuda/nn/network.cuh"
 #include "../../core/function_objects.hpp"
 #include "../../mesh/communicator.hpp"
@@ -61,7 +60,7 @@ class staging {
 /// A replica of the network on one GPU: all of a rank's shards run together, each with the bits it has alone.
 template <class Network, class Loss, class Optimizer>
 class gpu_replica {
-  static constexpr bool known = std::is_same_v<Loss, cross_entropy> && std::is_same_v<Optimizer, sgd>;
+  static constexpr bool known = gpu::has_kernels<Loss> && std::is_same_v<Optimizer, sgd>;
 
  public:
   gpu_replica(communicator& comm, Network const& model, std::span<float const> velocity, train_options const& options)
@@ -69,9 +68,10 @@ class gpu_replica {
         shards_(part_of(options.shards, static_cast<index>(comm.rank()), static_cast<index>(comm.size()))),
         all_shards_(options.shards),
         chunk_(samples_at_once(options)),
+        order_(options.order),
         buckets_(make_buckets(Network::parameter_blocks, options.buckets)),
         pending_(buckets_.size()),
-        network_(checked(where_), gpu::stages_of(typename Network::evaluator::plan()), shards_.count(), chunk_) {
+        network_(checked(where_), gpu::stages_of<float>(typename Network::evaluator::plan()), shards_.count(), chunk_) {
     std::size_t const samples = static_cast<std::size_t>(shards_.count() * chunk_);
     std::size_t const numbers = Network::parameter_count * sizeof(float);
     parameters_ = memory_.plan(numbers);
@@ -113,7 +113,7 @@ class gpu_replica {
   /// Queues one step over the samples `batch` of `source`: all ranks call it with the same arguments, and end with the
   /// same parameters. Calls take(totals) for earlier steps that have ended meanwhile, in order.
   template <class Take>
-  void step(communicator& comm, Loss const&, Optimizer const& optimizer, sample_source const& source,
+  void step(communicator& comm, Loss const& loss, Optimizer const& optimizer, sample_source const& source,
             std::span<index const> batch, float learning_rate, float gradient_scale, Take const& take) {
     if (queued_ - taken_ == steps_ahead) take_one(take);
     auto const size = static_cast<index>(batch.size());
@@ -121,8 +121,7 @@ class gpu_replica {
     index const first = part_of(size, shards_.begin, all_shards_).begin;
     load(source, shards.samples(), [&](index i) { return batch[static_cast<std::size_t>(first + i)]; });
     float const* const logits = network_.forward(at<float>(parameters_), at<float>(images_), shards.samples());
-    gpu::cross_entropy(where_, logits, labels(shards.samples()), shards.samples(), classes, network_.logits_gradient(),
-                       at<gpu::sample_result>(results_));
+    queue_loss(loss, logits, shards.samples(), network_.logits_gradient());
     gpu::sum_results(where_, at<gpu::sample_result>(results_), shards, at<gpu::sample_result>(sums_), true);
     agree(comm);
     std::size_t b = 0;
@@ -131,7 +130,7 @@ class gpu_replica {
     };
     network_.backward(at<float>(parameters_), at<float>(images_), shards, place, [&](std::size_t layer) {
       if (layer != buckets_[b].completed_by) return;
-      if (comm.size() > 1) pending_[b] = comm.start_all_reduce(gradients_[b], plus{});
+      if (comm.size() > 1) pending_[b] = start_sum(comm, gradients_[b]);
       ++b;
     });
     for (b = 0; b < buckets_.size(); ++b) {
@@ -148,7 +147,7 @@ class gpu_replica {
   }
 
   /// Sums over all samples of `source`, shared among the ranks; the same on every rank, whatever their number.
-  totals evaluate(communicator& comm, Loss const&, sample_source const& source) {
+  totals evaluate(communicator& comm, Loss const& loss, sample_source const& source) {
     auto const samples = static_cast<index>(source.data.size()), chunks = (samples + chunk_ - 1) / chunk_;
     number_range const mine = part_of(chunks, static_cast<index>(comm.rank()), static_cast<index>(comm.size()));
     array<gpu::sample_result> found(where_, shape<1>(std::max<index>(1, mine.count())));
@@ -157,8 +156,7 @@ class gpu_replica {
       index const count = std::min(samples, end * chunk_) - first;
       load(source, count, [&](index i) { return first + i; });
       float const* const logits = network_.forward(at<float>(parameters_), at<float>(images_), count);
-      gpu::cross_entropy<float>(where_, logits, labels(count), count, classes, nullptr,
-                                at<gpu::sample_result>(results_));
+      queue_loss(loss, logits, count, nullptr);
       gpu::sum_chunks(where_, at<gpu::sample_result>(results_), count, chunk_, found.data() + (chunk - mine.begin));
     }
     std::vector<gpu::sample_result> all(static_cast<std::size_t>(chunks));
@@ -185,8 +183,8 @@ class gpu_replica {
   static device const& checked(device const& where) {
     if constexpr (!known)
       throw device_error(where.name() +
-                         ": found a trainer with a loss or an optimizer of your own, expected nn::cross_entropy and "
-                         "nn::sgd, which have kernels for GPUs");
+                         ": found a trainer with a loss or an optimizer that has no kernels for GPUs, expected "
+                         "nn::cross_entropy or an nn::custom_loss, and nn::sgd");
     return where;
   }
   static index samples_at_once(train_options const& options) {
@@ -199,6 +197,11 @@ class gpu_replica {
   }
   std::uint8_t const* labels(index samples) const {
     return at<std::uint8_t>(bytes_) + static_cast<std::size_t>(samples) * pixels;
+  }
+  void queue_loss(Loss const& loss, float const* logits, index samples, float* gradient) {
+    if constexpr (known)
+      gpu::queue_loss(loss, where_, logits, labels(samples), samples, classes, gradient,
+                      at<gpu::sample_result>(results_));
   }
   /// Brings samples to the device as bytes, and standardizes them there.
   template <class Order>
@@ -227,6 +230,10 @@ class gpu_replica {
     known_ = how;
   }
 
+  pending start_sum(communicator& comm, array<float>& gradient) const {
+    if (order_ == gradient_order::any) return comm.start_all_reduce(gradient, any_order(plus{}), "gradients");
+    return comm.start_all_reduce(gradient, plus{}, "gradients");
+  }
   /// The batch's totals, of all ranks, on their way to the host.
   void agree(communicator& comm) {
     auto* const sums = at<gpu::sample_result>(sums_);
@@ -252,6 +259,7 @@ class gpu_replica {
   device where_;
   number_range shards_;
   index all_shards_, chunk_;
+  gradient_order order_;
   std::vector<bucket> buckets_;
   std::vector<array<float>> gradients_;  // of each bucket; apart, since one travels while the next is computed
   std::vector<pending> pending_;

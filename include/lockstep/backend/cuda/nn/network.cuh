@@ -37,15 +37,15 @@ template <class T>
 class network {
  public:
   /// Room for `shards` shards of at most `samples_per_shard` samples. Throws out_of_memory.
-  network(device where, std::vector<stage> stages, index shards, index samples_per_shard)
+  network(device where, std::vector<stage<T>> stages, index shards, index samples_per_shard)
       : where_(std::move(where)), stages_(std::move(stages)), shards_(shards) {
     index const samples = shards * samples_per_shard;
     std::size_t widest = static_cast<std::size_t>(stages_.back().out.size()), whole = 0, partial = 0;
-    for (stage const& s : stages_) {
+    for (stage<T> const& s : stages_) {
       geometries_.emplace_back(s.kind == stage_kind::product ? s.sizes : cpu::convolution_sizes{{}, 1, 1, 1, 1, 1},
                                s.kind == stage_kind::product ? s.window : 1);
       geometry const& g = geometries_.back();
-      pieces_.push_back(gradient_pieces(g, samples_per_shard));
+      pieces_.push_back(s.kind == stage_kind::product ? gradient_pieces(g, samples_per_shard) : 1);
       outputs_.push_back(arena_.plan(static_cast<std::size_t>(samples * s.out.size()) * sizeof(T)));
       places_.push_back(arena_.plan(s.window > 1 ? static_cast<std::size_t>(samples * s.out.size()) : 0));
       widest = std::max(widest, static_cast<std::size_t>(s.in.size()));
@@ -79,7 +79,7 @@ class network {
   void backward(T const* parameters, T const* images, shard_samples const& shards, Place const& place,
                 F&& on_layer_gradient) {
     for (std::size_t i = stages_.size(); i-- > 0;) {
-      stage const& s = stages_[i];
+      stage<T> const& s = stages_[i];
       backward_stage(i, parameters, input(i, images), shards, s.parameters.count > 0 ? place(s.layer) : nullptr);
       if (s.parameters.count > 0) on_layer_gradient(s.layer);
     }
@@ -87,7 +87,7 @@ class network {
 
  private:
   /// Pools over four pixels ride along with the convolution, others are a pass of their own.
-  static bool pools_apart(stage const& s) { return s.kind == stage_kind::product && s.window > 2; }
+  static bool pools_apart(stage<T> const& s) { return s.kind == stage_kind::product && s.window > 2; }
 
   T* output(std::size_t i) { return arena_.template at<T>(outputs_[i]); }
   T const* input(std::size_t i, T const* images) { return i == 0 ? images : output(i - 1); }
@@ -97,17 +97,18 @@ class network {
   }
 
   pool_layout layout(std::size_t i) const {
-    stage const& s = stages_[i];
+    stage<T> const& s = stages_[i];
     if (s.kind == stage_kind::pool) return {s.in.height, s.in.width, s.in.channels, s.window, false};
     return {s.sizes.out_height, s.sizes.out_width, s.sizes.filters, s.window, true};
   }
 
   void forward_stage(std::size_t i, T const* parameters, T const* in, index samples) {
-    stage const& s = stages_[i];
+    stage<T> const& s = stages_[i];
     index const count = samples * s.out.size();
     if (s.kind == stage_kind::relu) return each_element(where_, "relu", count, rectify<T>{in, output(i)});
     if (s.kind == stage_kind::pool) return pool_stage(i, in, count);
     T const* const own = parameters + s.parameters.offset;
+    if (s.kind == stage_kind::custom) return s.custom.forward(where_, own, in, output(i), samples);
     if (!pools_apart(s)) return convolve<T>(where_, geometries_[i], own, in, output(i), s.relu, places(i), samples);
     T* const whole = arena_.template at<T>(whole_);
     convolve<T>(where_, geometries_[i], own, in, whole, false, nullptr, samples);
@@ -115,14 +116,14 @@ class network {
   }
 
   void pool_stage(std::size_t i, T const* in, index count) {
-    stage const& s = stages_[i];
+    stage<T> const& s = stages_[i];
     if (s.window == 1) return each_element(where_, "max_pool2d", count, copy_element<T>{in, output(i)});
     require_countable(count, "max_pool2d");
     each_element(where_, "max_pool2d", count, pool<T>{layout(i), in, output(i), places(i), s.relu});
   }
 
   void backward_stage(std::size_t i, T const* parameters, T const* in, shard_samples const& shards, T* sums) {
-    stage const& s = stages_[i];
+    stage<T> const& s = stages_[i];
     index const samples = shards.samples();
     T const* const from = gradient(i + 1);
     T* const to = gradient(i);
@@ -133,19 +134,27 @@ class network {
       if (i > 0 && s.window == 1) each_element(where_, "max_pool2d's gradient", count, copy_element<T>{from, to});
       if (i > 0 && s.window > 1)
         each_element(where_, "max_pool2d's gradient", count, unpool<T>{layout(i), from, places(i), to});
+    } else if (s.kind == stage_kind::custom) {
+      T const* const own = parameters + s.parameters.offset;
+      if (sums) s.custom.parameter_gradient(where_, own, in, from, shards, partial());
+      if (sums) sum_parts(i, shards, sums);
+      if (i > 0 && samples > 0) s.custom.input_gradient(where_, own, in, from, to, samples);
     } else {
       output_gradient<T> const out{geometries_[i], from, s.relu ? output(i) : nullptr, places(i)};
-      T* const partial = arena_.template at<T>(partial_);
-      convolve_gradient_of_parameters(where_, out, in, shards, pieces_[i], partial);
-      auto const count = static_cast<index>(s.parameters.count);
-      each_element(where_, "the sum over shards", count,
-                   sum_shards<T>{partial, sums, count, static_cast<int>(shards.count), static_cast<int>(pieces_[i])});
+      convolve_gradient_of_parameters(where_, out, in, shards, pieces_[i], partial());
+      sum_parts(i, shards, sums);
       if (i > 0 && samples > 0) convolve_gradient_of_input(where_, out, parameters + s.parameters.offset, to, samples);
     }
   }
+  T* partial() { return arena_.template at<T>(partial_); }
+  void sum_parts(std::size_t i, shard_samples const& shards, T* sums) {
+    auto const count = static_cast<index>(stages_[i].parameters.count);
+    each_element(where_, "the sum over shards", count,
+                 sum_shards<T>{partial(), sums, count, static_cast<int>(shards.count), static_cast<int>(pieces_[i])});
+  }
 
   device where_;
-  std::vector<stage> stages_;
+  std::vector<stage<T>> stages_;
   std::vector<geometry> geometries_;
   std::vector<index> pieces_;
   index shards_;

@@ -4,14 +4,15 @@
 #include <vector>
 
 #include "../../../nn/sequential.hpp"
-#include "geometry.cuh"
+#include "custom.cuh"
 
 namespace lockstep::nn::gpu {
 inline namespace LOCKSTEP_COMPILER {
 
-enum class stage_kind { product, relu, pool };
+enum class stage_kind { product, relu, pool, custom };
 
 /// Layers that run as one: a convolution or linear layer with the relu and the pool behind it, or a relu or pool alone.
+template <class T>
 struct stage {
   stage_kind kind;
   extents in, out;
@@ -20,57 +21,82 @@ struct stage {
   bool relu = false;
   std::size_t layer = 0;  ///< the first of them
   parameter_block parameters = {};
+  custom_functions<T> custom = {};
 };
 
-/// How a layer type runs on GPUs. Specialize it for a layer of your own that is one of these.
-template <class Layer>
+/// How a layer type runs on GPUs over samples of the shape `In`.
+template <class Layer, extents In>
 struct layer_on_gpu {
-  [[noreturn]] static void describe(stage&) {
-    throw device_error(
-        text_of({Layer::name(), ": found a layer without kernels for GPUs, expected one of lockstep's"}));
+  template <class T>
+  [[noreturn]] static void describe(stage<T>&) {
+    throw device_error(text_of({Layer::name(),
+                                ": found a layer without kernels for GPUs, expected one of lockstep's, "
+                                "or a custom_layer"}));
   }
 };
-template <index Filters, index Kernel, class Padding, index Stride>
-struct layer_on_gpu<conv2d<Filters, Kernel, Padding, Stride>> {
-  static void describe(stage& s) { s.sizes = conv2d<Filters, Kernel, Padding, Stride>::sizes(s.in); }
+template <class L, extents In>
+struct layer_on_gpu<custom_layer<L>, In> {
+  template <class T>
+  static void describe(stage<T>& s) {
+    s.kind = stage_kind::custom;
+    s.custom = functions_of_custom_layer<T, L, In>();
+  }
 };
-template <index Width>
-struct layer_on_gpu<linear<Width>> {
-  static void describe(stage& s) { s.sizes = {cpu::dense_images(1, 1, s.in.size()), Width, 1, 1, 1, 1}; }
+template <index Filters, index Kernel, class Padding, index Stride, extents In>
+struct layer_on_gpu<conv2d<Filters, Kernel, Padding, Stride>, In> {
+  template <class T>
+  static void describe(stage<T>& s) {
+    s.sizes = conv2d<Filters, Kernel, Padding, Stride>::sizes(s.in);
+  }
 };
-template <>
-struct layer_on_gpu<relu> {
-  static void describe(stage& s) { s.kind = stage_kind::relu; }
+template <index Width, extents In>
+struct layer_on_gpu<linear<Width>, In> {
+  template <class T>
+  static void describe(stage<T>& s) {
+    s.sizes = {cpu::dense_images(1, 1, s.in.size()), Width, 1, 1, 1, 1};
+  }
 };
-template <index Window>
-struct layer_on_gpu<max_pool2d<Window>> {
-  static void describe(stage& s) {
+template <extents In>
+struct layer_on_gpu<relu, In> {
+  template <class T>
+  static void describe(stage<T>& s) {
+    s.kind = stage_kind::relu;
+  }
+};
+template <index Window, extents In>
+struct layer_on_gpu<max_pool2d<Window>, In> {
+  template <class T>
+  static void describe(stage<T>& s) {
     s.kind = stage_kind::pool;
     s.window = Window;
   }
 };
 
-/// The stages of a network. Throws device_error for a layer that has no kernels for GPUs.
-template <class Input, class... Layers>
-std::vector<stage> stages_of(network_plan<Input, Layers...>) {
-  using plan = network_plan<Input, Layers...>;
-  using describe = void (*)(stage&);
-  describe const all[] = {[](stage& s) {
-    if constexpr (!std::is_same_v<Layers, flatten>) layer_on_gpu<Layers>::describe(s);
-  }...};
-  std::vector<stage> stages;
-  for (std::size_t i = 0; i < plan::stage_count; ++i) {
-    fused_range const range = plan::stages[i];
-    stage s{stage_kind::product, plan::shapes[range.first], plan::shapes[range.first + range.count]};
-    s.layer = range.first;
-    s.parameters = plan::parameter_blocks[range.first];
-    for (std::size_t l = range.first + 1; l < range.first + range.count; ++l) {
-      s.relu = s.relu || plan::is_relu[l];
-      if (plan::windows[l] > 0) s.window = plan::windows[l];
-    }
-    all[range.first](s);
-    stages.push_back(s);
+/// Stage `I` of a network, which begins with `Layer`.
+template <class T, class Plan, class Layer, std::size_t I>
+stage<T> stage_of() {
+  constexpr fused_range range = Plan::stages[I];
+  constexpr extents in = Plan::shapes[range.first];
+  stage<T> s{stage_kind::product, in, Plan::shapes[range.first + range.count]};
+  s.layer = range.first;
+  s.parameters = Plan::parameter_blocks[range.first];
+  for (std::size_t l = range.first + 1; l < range.first + range.count; ++l) {
+    s.relu = s.relu || Plan::is_relu[l];
+    if (Plan::windows[l] > 0) s.window = Plan::windows[l];
   }
+  layer_on_gpu<Layer, in>::describe(s);
+  return s;
+}
+
+/// The stages of a network with elements of type T. Throws device_error for a layer that has no kernels for GPUs.
+template <class T, class Input, class... Layers>
+std::vector<stage<T>> stages_of(network_plan<Input, Layers...>) {
+  using plan = network_plan<Input, Layers...>;
+  std::vector<stage<T>> stages;
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (stages.push_back(stage_of<T, plan, std::tuple_element_t<plan::stages[I].first, std::tuple<Layers...>>, I>()), ...);
+  }
+  (std::make_index_sequence<plan::stage_count>{});
   return stages;
 }
 
