@@ -20,6 +20,26 @@ set_tests_properties(cuda.launches_counted cuda.no_gpu cuda.full_memory cuda.laz
                      cuda.three_devices
                      PROPERTIES LABELS cuda TIMEOUT 1800)
 
+# Long: every file under every schedule, with blocks in both orders, on one device and on two.
+if(LOCKSTEP_LONG_TESTS)
+  foreach(file IN LISTS files)
+    file(RELATIVE_PATH path "${PROJECT_SOURCE_DIR}/tests" "${file}")
+    string(REGEX REPLACE "(_test)?\\.[a-z]+$" "" name "${path}")
+    string(REPLACE "/" "." name "${name}")
+    foreach(schedule eager lazy random:1 random:2 random:3)
+      foreach(order forward reverse)
+        foreach(devices 1 2)
+          set(test "schedules.${name}.${schedule}.${order}.${devices}")
+          add_test(NAME ${test} COMMAND "${simulator}" --devices ${devices} --schedule ${schedule} --block-order ${order}
+                                        --check all -- $<TARGET_FILE:cuda_tests> "--source-file=*/${path}"
+                   WORKING_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}")
+          set_tests_properties(${test} PROPERTIES LABELS schedules TIMEOUT 3600)
+        endforeach()
+      endforeach()
+    endforeach()
+  endforeach()
+endif()
+
 # Debug mode, in a program of its own: after the error its GPU is lost, and the simulator's exit status says so.
 add_executable(cuda_debug cuda/debug/bounds.cu)
 lockstep_development_target(cuda_debug)
@@ -43,6 +63,15 @@ add_test(NAME cuda.lost_gpu COMMAND "${simulator}" --no-fatal --fail-device 0:9:
                                     -- $<TARGET_FILE:cuda_faults> --no-skip "--test-case=lost GPU:*")
 set_tests_properties(cuda.faults cuda.lost_gpu PROPERTIES LABELS cuda TIMEOUT 1800)
 set_tests_properties(cuda.lost_gpu PROPERTIES PASS_REGULAR_EXPRESSION "every operation said so")
+
+# The same for layers, training and ranks, which need NCCL.
+if(TARGET lockstep::nccl)
+  add_executable(cuda_rank_faults cuda/faults/ranks.cu cuda/faults/calls.cpp cuda/faults/nccl_calls.cpp)
+  lockstep_test_target(cuda_rank_faults)
+  target_link_libraries(cuda_rank_faults PRIVATE lockstep::cuda lockstep::nccl ${CMAKE_DL_LIBS})
+  add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --check all -- $<TARGET_FILE:cuda_rank_faults>)
+  set_tests_properties(cuda.rank_faults PROPERTIES LABELS cuda TIMEOUT 1800)
+endif()
 
 # Relocatable device code: files of both kinds compile and link with it. (The simulator cannot run it.)
 add_executable(cuda_relocatable cuda/mixed_test.cpp ${parts})

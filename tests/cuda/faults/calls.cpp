@@ -7,20 +7,29 @@
 #include <dlfcn.h>
 
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
 
 namespace faults {
 namespace {
 
+std::recursive_mutex mutex;  // guards what follows
 int until_failure = 0, waits = 0;
 char const* failing_function = nullptr;
 char const* failed = nullptr;
+std::map<std::string, int> calls;
 
 template <class F>
 F* next(F*, char const* name) {
   return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
 }
 
+}  // namespace
+
 bool fails(char const* function) {
+  std::lock_guard const lock(mutex);
+  ++calls[function];
   if (until_failure == 0 || (failing_function && std::strcmp(failing_function, function) != 0)) return false;
   if (--until_failure > 0) return false;
   failed = function;
@@ -28,17 +37,30 @@ bool fails(char const* function) {
   static_cast<void>(set_device(-1));  // so that CUDA has a last error, which is how CUB learns of a failed launch
   return true;
 }
-
-}  // namespace
+int calls_of(char const* function) {
+  std::lock_guard const lock(mutex);
+  return calls[function];
+}
 
 void fail_call_of(char const* function, int k) {
+  std::lock_guard const lock(mutex);
   failing_function = function;
   failed = nullptr;
   until_failure = k;
 }
 void fail_call(int k) { fail_call_of(nullptr, k); }
-char const* failed_call() { return failed; }
-int synchronizations() { return waits; }
+char const* failed_call() {
+  std::lock_guard const lock(mutex);
+  return failed;
+}
+static void count_wait() {
+  std::lock_guard const lock(mutex);
+  ++waits;
+}
+int synchronizations() {
+  std::lock_guard const lock(mutex);
+  return waits;
+}
 
 }  // namespace faults
 
@@ -63,6 +85,10 @@ FAULTS_CALL(cudaStreamGetDevice, cudaErrorInvalidResourceHandle, (cudaStream_t s
 FAULTS_CALL(cudaStreamWaitEvent, cudaErrorInvalidResourceHandle, (cudaStream_t s, cudaEvent_t e, unsigned f), (s, e, f))
 FAULTS_CALL(cudaEventCreateWithFlags, cudaErrorInvalidValue, (cudaEvent_t * e, unsigned f), (e, f))
 FAULTS_CALL(cudaEventRecord, cudaErrorInvalidResourceHandle, (cudaEvent_t e, cudaStream_t s), (e, s))
+FAULTS_CALL(cudaEventQuery, cudaErrorInvalidResourceHandle, (cudaEvent_t e), (e))
+FAULTS_CALL(cudaEventSynchronize, cudaErrorInvalidResourceHandle, (cudaEvent_t e), (e))
+FAULTS_CALL(cudaPointerGetAttributes, cudaErrorInvalidValue, (cudaPointerAttributes * a, void const* p), (a, p))
+FAULTS_CALL(cudaStreamIsCapturing, cudaErrorInvalidResourceHandle, (cudaStream_t s, cudaStreamCaptureStatus* c), (s, c))
 FAULTS_CALL(cudaDeviceGetDefaultMemPool, cudaErrorNotSupported, (cudaMemPool_t * p, int n), (p, n))
 FAULTS_CALL(cudaMemPoolSetAttribute, cudaErrorInvalidValue, (cudaMemPool_t p, cudaMemPoolAttr a, void* v), (p, a, v))
 FAULTS_CALL(cudaMallocAsync, cudaErrorMemoryAllocation, (void** p, size_t n, cudaStream_t s), (p, n, s))
@@ -96,7 +122,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* g) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
   static auto* const real = faults::next(&cudaStreamSynchronize, "cudaStreamSynchronize");
-  ++faults::waits;
+  faults::count_wait();
   return faults::fails("cudaStreamSynchronize") ? cudaErrorLaunchTimeout : real(s);
 }
 

@@ -1,5 +1,5 @@
-// Calls of the CUDA runtime that fail when they are told to. The program's own definitions of the runtime's functions
-// (calls.cpp) come before those of the shared runtime.
+// Calls of the CUDA runtime, and of NCCL, that fail when they are told to. The program's own definitions of the
+// functions (calls.cpp, nccl_calls.cpp) come before those of the shared libraries. Any thread may call them.
 #pragma once
 
 namespace faults {
@@ -10,6 +10,11 @@ void fail_call(int k);
 void fail_call_of(char const* function, int k);
 /// Which call failed since then; nullptr: none did, for there were not as many.
 char const* failed_call();
+
+/// For the definitions of functions: whether this call is to fail. Counts it.
+bool fails(char const* function);
+/// How often a function was called.
+int calls_of(char const* function);
 
 /// How often cudaStreamSynchronize was called.
 int synchronizations();

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "calls.hpp"
+#include "fail_each_call.hpp"
 
 namespace ls = lockstep;
 
@@ -47,54 +47,6 @@ struct data {
     return all;
   }
 };
-
-/// For work that is to fail: doctest's own checks would catch what it throws.
-void require(bool right) {
-  if (!right) throw std::logic_error("wrong result");
-}
-
-/// Calls whose errors do not come out where they are made to give something back, which must not throw, or (memory) are
-/// made again after waiting for what the stream is about to give back.
-bool may_pass(std::string const& call) {
-  return call == "cudaGetDevice" || call == "cudaSetDevice" || call == "cudaMallocAsync" ||
-         call == "cudaStreamSynchronize";
-}
-bool names(std::string const& message, std::string const& call) {
-  for (std::string const& part : {call, std::string("the launch"), std::string("a call of CUB"), std::string("cuBLAS"),
-                                  std::string("found no room")})
-    if (message.find(part) != std::string::npos) return true;
-  return false;
-}
-
-/// Fails each call of `work` in turn until there are no more; returns how many there were.
-int fail_each_call(std::string const& name, std::function<void()> const& work) {
-  work();
-  for (int k = 1;; ++k) {
-    faults::fail_call(k);
-    std::string caught, kind;
-    try {
-      work();
-    } catch (ls::out_of_memory const& e) {
-      caught = e.what(), kind = "out_of_memory";
-    } catch (ls::device_error const& e) {
-      caught = e.what(), kind = "device_error";
-    }
-    std::string const call = faults::failed_call() ? faults::failed_call() : "";
-    faults::fail_call(0);
-    if (call.empty()) {
-      CHECK(k > 1);
-      return k - 1;
-    }
-    INFO(name << ", call " << k << ", " << call << ": " << kind << " " << caught);
-    bool const allocates = call == "cudaMallocAsync" || call == "cudaHostAlloc" || call == "cublasCreate_v2";
-    bool const right = caught.empty() ? may_pass(call) : names(caught, call);
-    CHECK(right);
-    if (!caught.empty()) CHECK(kind == (allocates ? "out_of_memory" : "device_error"));
-    bool const is_clean = cudaGetLastError() == cudaSuccess || caught.empty();
-    CHECK(is_clean);
-    work();
-  }
-}
 
 TEST_CASE("every call of every family fails once, and the next operation works") {
   data in;
