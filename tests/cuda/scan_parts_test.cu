@@ -122,4 +122,17 @@ TEST_CASE("along every axis") {
     }
 }
 
+TEST_CASE("scans of any sizes, one after another, share their memory") {
+  device const gpu = device::gpu(0);
+  for (index n : {100, 1200000, 3000, 1200000}) {  // more tiles than the memory has room for at first
+    array<index> place(gpu, shape(n));
+    place = lockstep::indices(shape(n));
+    array<double> in_run(gpu, shape(n));
+    in_run = inclusive_scan_by_key(place / index{7}, where(place >= index{0}, 1.0, 0.0));
+    INFO("n ", n);
+    CHECK(static_cast<bool>(all(in_run == lockstep::cast<double>(place % index{7} + index{1}))));
+    CHECK(select(place, place % index{7} == index{6}).size() == static_cast<std::size_t>(n / 7));
+  }
+}
+
 }  // namespace scan_parts_tests
