@@ -252,7 +252,10 @@ class nccl_engine {
       memory.release();
       return counted_pointer<event_state>(new gpu_event(operations_.link().number(), stream, where().name()));
     } catch (...) {  // the other ranks have queued their parts, and their GPUs would wait for ever
-      if (agreed) world_->abort();
+      if (agreed) {
+        world_->abort();
+        static_cast<void>(cudaStreamSynchronize(stream));  // what was queued has ended, and lets go of the operands
+      }
       throw;
     }
   }

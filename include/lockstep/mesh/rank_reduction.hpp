@@ -184,15 +184,12 @@ inline namespace LOCKSTEP_COMPILER {
 /// number of ranks, their wiring and NCCL's choice of algorithm, even from run to run. Everything else, and every CPU,
 /// keeps the order of the tree.
 template <class Op>
-struct any_order {
-  Op op = {};
+struct any_order : Op {
+  static constexpr char const* name = spelled_name<any_order>;  // not the operator's: all ranks have to mean the same
 
   constexpr any_order() = default;
-  explicit constexpr any_order(Op const& o) : op(o) {}
-  template <class A, class B>
-  LOCKSTEP_INLINE constexpr auto operator()(A const& a, B const& b) const {
-    return op(a, b);
-  }
+  explicit constexpr any_order(Op const& op) : Op(op) {}
+  using Op::operator();
 };
 template <class Op>
 inline constexpr bool takes_any_order = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 
 #include "../../backend/cpu/nn/image.hpp"
 #include "../extents.hpp"

@@ -22,7 +22,8 @@ class staging {
   staging(device where, std::size_t count) : where_(std::move(where)), count_(count) {
     data_ = static_cast<T*>(where_.state().allocate_host(count * sizeof(T)));
     if (!data_)
-      throw out_of_memory(text_of({where_.name(), ": found no ", count * sizeof(T), " bytes of pinned memory"}));
+      throw out_of_memory(text_of({where_.name(), ": found no ", count * sizeof(T),
+                                   " bytes of pinned memory; release some, or take smaller batches"}));
   }
   staging(staging&& other) noexcept
       : where_(other.where_), count_(other.count_), data_(std::exchange(other.data_, nullptr)), free_(other.free_) {}

@@ -193,10 +193,11 @@ class trainer {
 
   /// The epoch has succeeded: what the replicas hold becomes the trainer's state.
   void keep(data::standardization const& how) {
-    auto const take = [&](auto const& first) {
-      saved_.model = first.model();
+    auto const take = [&](auto const& first) {  // both or none: copies from a GPU can fail
+      Network model = first.model();
       auto const& velocity = first.velocity();
       saved_.velocity.assign(velocity.begin(), velocity.end());
+      saved_.model = std::move(model);
     };
     mesh_.is_cpu() ? take(*cpu_replicas_.front()) : take(*gpu_replicas_.front());
     saved_.how = how;
