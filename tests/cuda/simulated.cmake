@@ -69,7 +69,8 @@ if(TARGET lockstep::nccl)
   add_executable(cuda_rank_faults cuda/faults/ranks.cu cuda/faults/calls.cpp cuda/faults/nccl_calls.cpp)
   lockstep_test_target(cuda_rank_faults)
   target_link_libraries(cuda_rank_faults PRIVATE lockstep::cuda lockstep::nccl ${CMAKE_DL_LIBS})
-  add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --check all -- $<TARGET_FILE:cuda_rank_faults>)
+  add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --check all -- $<TARGET_FILE:cuda_rank_faults>
+                                               "--test-case=training:*")
   set_tests_properties(cuda.rank_faults PROPERTIES LABELS cuda TIMEOUT 1800)
 endif()
 
