@@ -75,7 +75,8 @@ TEST_CASE("the same along other axes") {
 }
 
 TEST_CASE("the same bits on any number of threads") {
-  for (row_space const s : {row_space{3000, 40, 1}, {300, 1000, 1}, {1, 150001, 1}, {4, 300, 100}, {1, 20000, 9}}) {
+  for (row_space const s :
+       {row_space{3000, 40, 1}, {300, 1000, 1}, {1, 150001, 1}, {4, 300, 100}, {1, 20000, 9}, {2, 9000, 70}}) {
     auto const host = random_values<float>(s.size(), 3, -4, 4);
     std::vector<float> first[3];
     for (std::size_t threads : {1, 2, 3, 4, 7}) {
@@ -132,6 +133,46 @@ TEST_CASE("special values, as in PyTorch") {
       CHECK(logs[3 * length] == -inf);
       CHECK(logs[0] != logs[0]);
     }
+  });
+}
+
+TEST_CASE("long rows along another axis, in parts whose peaks are far apart") {
+  float const inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  constexpr std::size_t length = 9000, columns = 7;
+  std::vector<float> host = random_values<float>(length * columns, 5, -4, 4);
+  auto const at = [&](std::size_t row, std::size_t column) -> float& { return host[row * columns + column]; };
+  for (std::size_t r = 0; r < length; ++r) {
+    if (r < 200 || r > 8000) at(r, 0) = -inf;    // parts that hold nothing else
+    at(r, 1) = -inf;                             // NaN
+    at(r, 2) = r < 4000 ? -1e38f : 1e38f;        // far apart
+    at(r, 3) = static_cast<float>(r) / 50 - 90;  // every part's peak is another
+    at(r, 4) = r == 8999 ? -200.0f : -inf;
+  }
+  at(5000, 5) = nan, at(6000, 6) = inf;
+  row_space const s{1, length, columns};
+  for_each_device([&](device const& dev) {
+    array<float, 2> const x(dev, {length, columns}, host);
+    auto const found = softmax(x, axis(0)).to_host(), logs = log_softmax(x, axis(0)).to_host();
+    std::vector<double> const exact(host.begin(), host.end());
+    auto const expected = by_rows(exact, s, softmax_row), expected_logs = by_rows(exact, s, log_softmax_row);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < host.size(); ++i) {
+      bool const none = i % columns == 1 || i % columns >= 5;
+      if (none) {
+        wrong += found[i] == found[i] || logs[i] == logs[i];
+        continue;
+      }
+      wrong += !(std::abs(found[i] - expected[i]) <= 1e-5 * expected[i] + 1e-35);
+      bool const same_log = host[i] == -inf
+                                ? logs[i] == -inf
+                                : std::abs(logs[i] - expected_logs[i]) <= 1e-5 * std::abs(expected_logs[i]) + 1e-5;
+      wrong += !same_log;
+    }
+    CHECK(wrong == 0);
+    array<float, 2> y = x * 1.0f;
+    CHECK(same_bits(softmax(x * 1.0f, axis(0)).to_host(), found));
+    y = softmax(y, axis(0));
+    CHECK(same_bits(y.to_host(), found));
   });
 }
 

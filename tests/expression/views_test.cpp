@@ -237,6 +237,29 @@ TEST_CASE("stencils of whole rows, of parts of rows and into windows") {
   });
 }
 
+TEST_CASE("stencils of floating numbers, whose rows are read as one") {
+  for_each_device([](device const& dev) {
+    for (shape<3> const s : {shape{4, 9, 3}, shape{3, 5, 4}, shape{2, 130, 17}, shape{3, 40, 64}, shape{1, 20, 1000}})
+      for (boundary outside : {boundary::clamp, boundary::wrap, boundary::zero}) {
+        sample<3> const x(dev, s, 1), y(dev, s, 2);
+        sample<2> const plane(dev, {s[1], s[2]}, 3);
+        array<float, 3> const fx = lockstep::cast<float>(x.on);
+        array<float, 2> const fp = lockstep::cast<float>(plane.on);
+        array<float, 3> fy = lockstep::cast<float>(y.on), found = fx;
+        auto const near = [&](shape<3> const& c, index i, index j, index k) {
+          return neighbor_of(x, c, {i, j, k}, outside);
+        };
+        found = fx * 2 - neighbor(fx, {0, 1, -2}, outside) + neighbor(fx, {-1, 0, 1}, outside) * fp;
+        auto const expected = table(s, [&](auto c) {
+          return x.at(c) * 2 - near(c, 0, 1, -2) + near(c, -1, 0, 1) * plane.at({c[1], c[2]});
+        });
+        CHECK(difference(found.to_host(), expected) == "");
+        fy = fy * 3 - neighbor(fx, {1, -1, 1}, outside);  // reads what it writes
+        CHECK(difference(fy.to_host(), table(s, [&](auto c) { return y.at(c) * 3 - near(c, 1, -1, 1); })) == "");
+      }
+  });
+}
+
 TEST_CASE("a stencil that is written past the caches") {
   device const dev = lockstep::test::devices().back();
   sample<2> const x(dev, {2100, 3001});

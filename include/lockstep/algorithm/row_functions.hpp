@@ -1,6 +1,8 @@
 // What softmax and its relatives compute of a row's elements and of what is known of the row.
 #pragma once
 
+#include <limits>
+
 #include "../core/math.hpp"
 
 namespace lockstep {
@@ -25,6 +27,19 @@ struct shifted_exp {
   template <class T>
   LOCKSTEP_INLINE T operator()(T x, T peak) const {
     return decay(x - peak);
+  }
+
+  /// Part of a row may be summed by its own peak, and the sum rescaled to the row's.
+  static constexpr bool rescales = true;
+  /// What such a part subtracts: exp(-infinity - peak) is to be zero even where -infinity is all there is.
+  template <class T>
+  LOCKSTEP_INLINE static T origin(T peak) {
+    constexpr T lowest = std::numeric_limits<T>::lowest();
+    return peak < lowest ? lowest : peak;
+  }
+  template <class T>
+  LOCKSTEP_INLINE static T rescale(T from, T to) {
+    return decay(from - to);
   }
 };
 struct reciprocal {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../core/algorithm.hpp"
+#include "../core/function_objects.hpp"
 #include "window.hpp"
 
 namespace lockstep {
@@ -156,6 +157,20 @@ struct elementwise_evaluator {
 
 template <std::size_t R, class F, class... Evaluators>
 inline constexpr bool has_edges<elementwise_evaluator<R, F, Evaluators...>> = (has_edges<Evaluators> || ...);
+template <class F>
+inline constexpr bool is_arithmetic_function =
+    std::is_same_v<F, plus> || std::is_same_v<F, minus> || std::is_same_v<F, multiplies> ||
+    std::is_same_v<F, divides> || std::is_same_v<F, negate>;
+template <std::size_t R, class F, class... Evaluators>
+LOCKSTEP_INLINE bool rows_continue(elementwise_evaluator<R, F, Evaluators...> const& evaluator, index columns) {
+  if constexpr (!is_arithmetic_function<F>)
+    return false;
+  else
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return (rows_continue(get<I>(evaluator.operands), columns) && ...);
+    }
+  (std::index_sequence_for<Evaluators...>{});
+}
 template <std::size_t R, class F, class... Evaluators>
 inline constexpr bool is_staged<elementwise_evaluator<R, F, Evaluators...>> = (is_staged<Evaluators> || ...);
 template <std::size_t R, class F, class... Evaluators>

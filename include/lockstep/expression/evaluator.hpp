@@ -86,6 +86,13 @@ LOCKSTEP_INLINE Row unmasked(Row const& row) {
   return row;
 }
 
+/// True where row(c)[j + columns] is what the same row advanced by one has at j, and where values may be computed that
+/// nobody asked for: of floating numbers, by arithmetic.
+template <class Evaluator>
+LOCKSTEP_INLINE bool rows_continue(Evaluator const&, index) {
+  return false;
+}
+
 /// False for evaluators whose interior(n) is always all of [0, n).
 template <class Evaluator>
 inline constexpr bool has_edges = true;
@@ -165,6 +172,10 @@ struct memory_evaluator {
 
 template <class T, std::size_t R>
 inline constexpr bool has_edges<memory_evaluator<T, R>> = false;
+template <class T, std::size_t R>
+requires(R > 1) LOCKSTEP_INLINE bool rows_continue(memory_evaluator<T, R> const& evaluator, index columns) {
+  return std::is_floating_point_v<T> && evaluator.strides[R - 2] == columns;
+}
 
 /// One value in memory, the same for every index: read when the row begins, so a GPU never sends it to the host.
 template <class T, std::size_t R>
@@ -202,6 +213,14 @@ template <class T, std::size_t R>
 inline constexpr bool has_edges<shared_value_evaluator<T, R>> = false;
 template <class T, std::size_t R>
 inline constexpr bool has_edges<constant_evaluator<T, R>> = false;
+template <class T, std::size_t R>
+LOCKSTEP_INLINE bool rows_continue(shared_value_evaluator<T, R> const&, index) {
+  return true;
+}
+template <class T, std::size_t R>
+LOCKSTEP_INLINE bool rows_continue(constant_evaluator<T, R> const&, index) {
+  return true;
+}
 
 /// Places an evaluator of an index space of rank r and its own extents into a larger one, repeating it.
 template <class Evaluator, std::size_t r, std::size_t R>
@@ -236,9 +255,10 @@ struct repeated_evaluator {
   }
   { inner.stage(inside(c), begin, end, out); }
 
- private:
   /// Whether the rows along the last axis but one differ.
   LOCKSTEP_INLINE bool moves() const { return r > 1 && extents[r > 1 ? r - 2 : 0] != 1; }
+
+ private:
   LOCKSTEP_INLINE coordinates<r> inside(coordinates<R> const& c) const {
     coordinates<r> own;
     LOCKSTEP_UNROLL
@@ -247,6 +267,10 @@ struct repeated_evaluator {
   }
 };
 
+template <class Evaluator, std::size_t r, std::size_t R>
+LOCKSTEP_INLINE bool rows_continue(repeated_evaluator<Evaluator, r, R> const& evaluator, index columns) {
+  return evaluator.moves() && rows_continue(evaluator.inner, columns);
+}
 template <class Evaluator, std::size_t r, std::size_t R>
 inline constexpr bool has_edges<repeated_evaluator<Evaluator, r, R>> = has_edges<Evaluator>;
 template <class Evaluator, std::size_t r, std::size_t R>

@@ -110,6 +110,11 @@ struct neighbor_evaluator {
   }
 };
 
+template <class Inner, class T, std::size_t R>
+LOCKSTEP_INLINE bool rows_continue(neighbor_evaluator<Inner, T, R> const& evaluator, index columns) {
+  return rows_continue(evaluator.inner, columns);
+}
+
 template <class E, std::size_t Rank>
 struct [[nodiscard]] neighbor_node : reindexed<neighbor_node<E, Rank>, E, Rank> {
   static constexpr char const* title = "neighbor";

@@ -47,7 +47,7 @@ template <class F>
   if (j < rows) f(j, rows - j);
 }
 
-/// The accumulators of step K over `lines` > 0 lines, one after the other.
+/// The accumulators of step K over `lines` > 0 lines, one after the other. Panels of constants keep their elements.
 template <std::size_t K, class Rule, class X, class A>
 [[gnu::always_inline]] inline void fold_lines(Rule const& rule, X* x, index stride, index lines, index rows,
                                               panel_results<Rule> const& known, A* into) {
@@ -59,7 +59,7 @@ template <std::size_t K, class Rule, class X, class A>
       LOCKSTEP_ONE_VECTOR
       for (index j = 0; j < here; ++j) {
         auto const value = static_cast<A>(apply_in_panel<K, Rule>(step.value, line[j], known, first + j));
-        if constexpr (Rule::template fold<K>::replaces) line[j] = value;
+        if constexpr (Rule::template fold<K>::replaces && !std::is_const_v<X>) line[j] = value;
         sums[j] = is_first ? value : static_cast<A>(step.op(sums[j], value));
       }
     };
@@ -69,56 +69,119 @@ template <std::size_t K, class Rule, class X, class A>
   });
 }
 
-/// The accumulators of step K over `lines` > 0 lines: blocks of lines one after the other, then their combinations.
-template <std::size_t K, class Rule, class X, class A>
-[[gnu::noinline]] void fold_panel(Rule const& rule, X* x, index stride, index lines, index rows,
-                                  panel_results<Rule> const& known, A* into) {
-  local_values<A, row_panel_width> block;
-  for (index begin = 0; begin < lines; begin += lines_per_block) {
-    A* const sums = begin == 0 ? into : block.data();
-    fold_lines<K>(rule, x + begin * stride, stride, std::min(lines_per_block, lines - begin), rows, known, sums);
-    if (begin == 0) continue;
-    for (index j = 0; j < rows; ++j) into[j] = static_cast<A>(std::get<K>(rule.folds).op(into[j], sums[j]));
-  }
-}
+/// The accumulators of step K: blocks of lines one after the other, then their combinations.
+template <std::size_t K, class Rule>
+class panel_fold {
+ public:
+  using accumulator = typename Rule::template accumulator<K>;
 
-/// Step K puts its values in the places of the elements of `lines` lines.
+  /// The next lines_per_block lines, or the last ones.
+  template <class X>
+  LOCKSTEP_WIDE [[gnu::noinline]] void add(Rule const& rule, X* x, index stride, index lines, index rows,
+                                           panel_results<Rule> const& known) {
+    if (empty_) {
+      fold_lines<K>(rule, x, stride, lines, rows, known, combined_.data());
+      empty_ = false;
+      return;
+    }
+    fold_lines<K>(rule, x, stride, lines, rows, known, block_.data());
+    accumulator *const all = combined_.data(), *const sums = block_.data();
+    for (index j = 0; j < rows; ++j) all[j] = static_cast<accumulator>(std::get<K>(rule.folds).op(all[j], sums[j]));
+  }
+  /// Their results become known for `rows` rows of `length` elements.
+  void finish(Rule const& rule, index rows, index length, panel_results<Rule>& known) {
+    accumulator const* const all = combined_.data();
+    for (index j = 0; j < rows; ++j)
+      std::get<K>(known.columns).values[j] = std::get<K>(rule.folds).finish(all[j], length);
+  }
+  accumulator const* data() { return combined_.data(); }
+
+ private:
+  local_values<accumulator, row_panel_width> combined_, block_;
+  bool empty_ = true;
+};
+
+/// Step K's values of the elements of `lines` lines, for what comes after; `out` may be `x`.
 template <std::size_t K, class Rule, class X>
-[[gnu::noinline]] void replace_in_panel(Rule const& rule, X* x, index stride, index lines, index rows,
-                                        panel_results<Rule> const& known) {
+LOCKSTEP_WIDE [[gnu::noinline]] void replace_in_panel(Rule const& rule, X const* x, index stride, index lines,
+                                                      index rows, panel_results<Rule> const& known, X* out,
+                                                      index out_stride) {
   auto const value = std::get<K>(rule.folds).value;
-  for (index l = 0; l < lines; ++l, x += stride) {
-    LOCKSTEP_INDEPENDENT
-    for (index j = 0; j < rows; ++j) x[j] = static_cast<X>(apply_in_panel<K, Rule>(value, x[j], known, j));
-  }
-}
-
-/// Results of step K for `rows` rows of `length` elements.
-template <std::size_t K, class Rule, class A>
-void finish_panel(Rule const& rule, A const* combined, index rows, index length, panel_results<Rule>& known) {
-  for (index j = 0; j < rows; ++j)
-    std::get<K>(known.columns).values[j] = std::get<K>(rule.folds).finish(combined[j], length);
-}
-
-/// All steps over a panel that holds whole rows.
-template <class Rule, class X>
-void run_steps(Rule const& rule, X* x, index stride, index length, index rows, panel_results<Rule>& known) {
-  for_each_step<Rule>([&](auto k) {
-    local_values<typename Rule::template accumulator<k>, row_panel_width> combined;
-    fold_panel<k>(rule, x, stride, length, rows, known, combined.data());
-    finish_panel<k>(rule, combined.data(), rows, length, known);
+  for_each_strip(rows, [&](index first, auto count) {
+    index const here = count;
+    for (index l = 0; l < lines; ++l) {
+      X const* const line = x + l * stride + first;
+      X* const to = out + l * out_stride + first;
+      LOCKSTEP_ONE_VECTOR
+      for (index j = 0; j < here; ++j)
+        to[j] = static_cast<X>(apply_in_panel<K, Rule>(value, line[j], known, first + j));
+    }
   });
 }
 
-/// out[j] = f(line[j], results of row j...) for the elements of one line.
+/// True for two steps whose sums can be formed by a block's own result of the first step, and rescaled.
+template <class Rule>
+inline constexpr bool rescales = false;
+template <class Rule>
+requires(Rule::steps == 2 &&
+         requires { Rule::template fold<1>::value_function::rescales; }) inline constexpr bool rescales<Rule> =
+    !Rule::template fold<0>::replaces
+    && std::is_same_v<typename Rule::template accumulator<0>, typename Rule::template accumulator<1>>;
+template <class Rule>
+using rescaling = typename Rule::template fold<1>::value_function;
+
+/// The accumulators of both steps for columns [begin, end), from those of `blocks` blocks: line 2 b holds the first
+/// step's of block b, line 2 b + 1 the second step's. What they combine to takes the place of block 0's.
+template <class Rule, class A>
+LOCKSTEP_WIDE [[gnu::noinline]] void combine_rescaled(Rule const& rule, A* partial, index inner, index blocks,
+                                                      index begin, index end) {
+  local_values<A, row_panel_width> top, sum;
+  auto const first = std::get<0>(rule.folds).op;
+  auto const second = std::get<1>(rule.folds).op;
+  for (index at = begin; at < end; at += row_panel_width) {
+    index const columns = std::min(row_panel_width, end - at);
+    for (index j = 0; j < columns; ++j) top.values[j] = partial[at + j];
+    for (index b = 1; b < blocks; ++b)
+      for (index j = 0; j < columns; ++j) top.values[j] = first(top.values[j], partial[2 * b * inner + at + j]);
+    for (index b = 0; b < blocks; ++b) {
+      A const *const peaks = partial + 2 * b * inner + at, *const sums = peaks + inner;
+      LOCKSTEP_INDEPENDENT
+      for (index j = 0; j < columns; ++j) {
+        A const scaled = sums[j] * rescaling<Rule>::rescale(rescaling<Rule>::origin(peaks[j]), top.values[j]);
+        sum.values[j] = b == 0 ? scaled : second(sum.values[j], scaled);
+      }
+    }
+    for (index j = 0; j < columns; ++j) partial[at + j] = top.values[j], partial[inner + at + j] = sum.values[j];
+  }
+}
+
+/// The steps from number `First` on over a panel that holds whole rows.
+template <std::size_t First = 0, class Rule, class X>
+void run_steps(Rule const& rule, X* x, index stride, index length, index rows, panel_results<Rule>& known) {
+  for_each_step<Rule>([&](auto k) {
+    if constexpr (k >= First) {
+      panel_fold<k, Rule> fold;
+      for (index l = 0; l < length; l += lines_per_block)
+        fold.add(rule, x + l * stride, stride, std::min(lines_per_block, length - l), rows, known);
+      fold.finish(rule, rows, length, known);
+    }
+  });
+}
+
+/// out[j] = f(line[j], results of row j...) for the elements of `lines` lines.
 template <class Rule, class X, class T>
-[[gnu::noinline]] void map_line(Rule const& rule, X const* line, index rows, panel_results<Rule> const& known, T* out) {
+LOCKSTEP_WIDE [[gnu::noinline]] void map_panel(Rule const& rule, X const* x, index stride, index lines, index rows,
+                                               panel_results<Rule> const& known, T* out, index out_stride) {
   auto const f = rule.f;
   for_each_strip(rows, [&](index first, auto count) {
     index const here = count;
-    LOCKSTEP_ONE_VECTOR
-    for (index j = 0; j < here; ++j)
-      out[first + j] = static_cast<T>(apply_in_panel<Rule::steps, Rule>(f, line[first + j], known, first + j));
+    for (index l = 0; l < lines; ++l) {
+      X const* const line = x + l * stride + first;
+      T* const to = out + l * out_stride + first;
+      LOCKSTEP_ONE_VECTOR
+      for (index j = 0; j < here; ++j)
+        to[j] = static_cast<T>(apply_in_panel<Rule::steps, Rule>(f, line[j], known, first + j));
+    }
   });
 }
 

@@ -34,8 +34,8 @@ auto row_reducer(Rule const& rule) {
 
 /// Step K puts its values in the places of the elements: out[i] for in[i]; they may be the same.
 template <std::size_t K, class Rule, class X>
-[[gnu::noinline]] void replace_elements(Rule const& rule, X const* in, X* out, index count,
-                                        typename Rule::results const& results) {
+LOCKSTEP_WIDE [[gnu::noinline]] void replace_elements(Rule const& rule, X const* in, X* out, index count,
+                                                      typename Rule::results const& results) {
   typename Rule::results const known = results;
   auto const value = std::get<K>(rule.folds).value;
   LOCKSTEP_INDEPENDENT
@@ -44,8 +44,9 @@ template <std::size_t K, class Rule, class X>
 
 /// The accumulator of step K over one tile at most. A step that replaces elements leaves them in `space`.
 template <std::size_t K, class Rule, class X>
-[[gnu::noinline]] typename Rule::template accumulator<K> fold_tile(Rule const& rule, X const* in, X* space, index count,
-                                                                   typename Rule::results const& known) {
+LOCKSTEP_WIDE [[gnu::noinline]] typename Rule::template accumulator<K> fold_tile(Rule const& rule, X const* in,
+                                                                                 X* space, index count,
+                                                                                 typename Rule::results const& known) {
   auto const reducer = row_reducer<K>(rule);
   if constexpr (Rule::template fold<K>::replaces) {
     replace_elements<K>(rule, in, space, count, known);
@@ -61,8 +62,8 @@ template <std::size_t K, class Rule, class X>
 
 /// out[i] = f(in[i], results...); they may be the same.
 template <class Rule, class X, class T>
-[[gnu::noinline]] void map_elements(Rule const& rule, X const* in, T* out, index count,
-                                    typename Rule::results const& results) {
+LOCKSTEP_WIDE [[gnu::noinline]] void map_elements(Rule const& rule, X const* in, T* out, index count,
+                                                  typename Rule::results const& results) {
   typename Rule::results const known = results;
   auto const f = rule.f;
   LOCKSTEP_INDEPENDENT

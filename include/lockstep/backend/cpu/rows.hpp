@@ -175,6 +175,10 @@ class reader {
       copy_rows(row, begin, end, rows, out, step);
     } else {
       index const a = std::clamp(interior_.begin, begin, end), b = std::clamp(interior_.end, a, end);
+      if constexpr (std::is_floating_point_v<T>)
+        if (rows > 1 && step == columns_ && all_inside(row) && rows_continue(evaluator_, columns_) &&
+            (columns_ - (b - a)) * rows <= buffer_length)
+          return read_as_one(c, row, a, b, rows, out);
       if (all_inside(row))
         copy_rows(unmasked(row), a, b, rows, out, step);
       else
@@ -185,6 +189,22 @@ class reader {
         for (index i = 0; i < rows; ++i) out[i * step + j] = static_cast<T>(line[i]);
       }
     }
+  }
+  /// Whole rows that lie one after the other everywhere are read as one. What that computes at their edges is wrong;
+  /// the right values are kept aside meanwhile, because the row may read what is written.
+  template <class Row, class T>
+  void read_as_one(coordinates<R> c, Row const& row, index a, index b, index rows, T* out) const {
+    T kept[buffer_length];
+    T* to = kept;
+    for (index j = a == 0 ? b : 0; j < columns_; j = j + 1 == a ? b : j + 1) {
+      c[R - 1] = j;
+      auto const line = line_of(evaluator_, c);
+      for (index i = 0; i < rows; ++i) *to++ = static_cast<T>(line[i]);
+    }
+    copy_row(unmasked(row), a, (rows - 1) * columns_ + b, out + a);
+    T const* from = kept;
+    for (index j = a == 0 ? b : 0; j < columns_; j = j + 1 == a ? b : j + 1)
+      for (index i = 0; i < rows; ++i) out[i * columns_ + j] = *from++;
   }
   template <class Row, class T>
   void copy_rows(Row row, index begin, index end, index rows, T* out, index step) const {
