@@ -16,6 +16,38 @@ struct deviation_sums {
   T sum, squares, plain;
 };
 
+#if defined(__CUDACC__)
+template <class T>
+T sum_of_all_lanes(T* lane) {
+  for (index half = lanes / 2; half > 0; half /= 2)
+    for (index l = 0; l < half; ++l) lane[l] += lane[l + half];
+  return lane[0];
+}
+#else
+template <int Half, class Vector, int... L>
+[[gnu::always_inline]] inline Vector fold_in_half(Vector v, std::integer_sequence<int, L...> places) {
+  if constexpr (Half == 0)
+    return v;
+  else
+    return fold_in_half<Half / 2>(v + __builtin_shufflevector(v, v, ((L + Half) % static_cast<int>(sizeof...(L)))...),
+                                  places);
+}
+/// The sum of `lanes` values in the tree of reduction_order.hpp: within registers, because a tree in memory would wait
+/// for each of its stores.
+template <class T>
+[[gnu::always_inline]] inline T sum_of_all_lanes(T const* lane) {
+  typedef T vector __attribute__((vector_size(wide_vector_bytes)));
+  constexpr int per_vector = static_cast<int>(wide_vector_bytes / sizeof(T));
+  constexpr int vectors = static_cast<int>(lanes) / per_vector;
+  vector v[vectors];
+  __builtin_memcpy(v, lane, sizeof v);
+  LOCKSTEP_UNROLL
+  for (int half = vectors / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) v[k] += v[k + half];
+  return fold_in_half<per_vector / 2>(v[0], std::make_integer_sequence<int, per_vector>{})[0];
+}
+#endif
+
 /// The three sums while they grow, on lanes as other sums.
 template <bool Plain, class T>
 class deviation_lanes {
@@ -39,12 +71,7 @@ class deviation_lanes {
     }
   }
   deviation_sums<T> total() {
-    for (index half = lanes / 2; half > 0; half /= 2)
-      for (index l = 0; l < half; ++l) {
-        sums_[l] += sums_[l + half], squares_[l] += squares_[l + half];
-        if constexpr (Plain) plain_[l] += plain_[l + half];
-      }
-    return {sums_[0], squares_[0], plain_[0]};
+    return {sum_of_all_lanes(sums_), sum_of_all_lanes(squares_), Plain ? sum_of_all_lanes(plain_) : T(0)};
   }
 
  private:

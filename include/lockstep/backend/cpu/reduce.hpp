@@ -100,11 +100,13 @@ struct tile_view {
   T mean_of_first() const {
     index const used = std::min(count, lanes);
     T const share = T(1) / static_cast<T>(used);
-    T part[lanes] = {};
-    for (index l = 0; l < used; ++l) part[l] = static_cast<T>(row[first + l]) * share;
-    for (index half = lanes / 2; half > 0; half /= 2)
-      for (index l = 0; l < half; ++l) part[l] += part[l + half];
-    return part[0];
+    alignas(64) T part[lanes] = {};
+    if (used == lanes) {
+      for (index l = 0; l < lanes; ++l) part[l] = static_cast<T>(row[first + l]) * share;
+    } else {
+      for (index l = 0; l < used; ++l) part[l] = static_cast<T>(row[first + l]) * share;
+    }
+    return sum_of_all_lanes(part);
   }
 };
 /// The same, and the sum of the values is found on the way.

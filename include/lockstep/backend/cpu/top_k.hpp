@@ -48,7 +48,7 @@ class best_values {
   static constexpr index block = flags_per_word, many = 8 * block;
 
   template <index Count>
-  bool any_better(T const* values) const {
+  LOCKSTEP_WIDE [[gnu::noinline]] bool any_better(T const* values) const {
     T const worst = worst_;
     int any = 0;
     if constexpr (requires { before_.order; } && std::is_floating_point_v<T>) {
