@@ -90,15 +90,12 @@ bool same_bits(std::vector<T> const& a, std::vector<T> const& b) {
 template <class T>
 struct expectation {
   std::size_t count;
-  std::vector<T> reduced, gathered, reduced_whole;
+  std::vector<T> reduced, reduced_whole;
 };
 
 template <class T, class Input, class Op>
 expectation<T> expect(std::size_t ranks, std::size_t count, Op const& op) {
-  expectation<T> result{count, reduced<T, Input>(ranks, count, op), {}, reduced<T, Input>(ranks, count * ranks, op)};
-  for (std::size_t r = 0; r < ranks; ++r)
-    for (T const& value : values_of<T, Input>(r, count)) result.gathered.push_back(value);
-  return result;
+  return {count, reduced<T, Input>(ranks, count, op), reduced<T, Input>(ranks, count * ranks, op)};
 }
 
 /// counts[r] elements from each rank's own, one rank after another.
@@ -190,25 +187,42 @@ std::string check_varying_moves(ls::communicator& comm, std::size_t count) {
   return same_bits(found.first, want) && found.second == from_counts ? "" : "all_to_all_v of unknown counts";
 }
 
-/// Every collective that only moves, but broadcast and all_gather.
+/// broadcast and all_gather of arrays.
 template <class T, class Input>
-std::string check_moves(ls::communicator& comm, std::size_t count) {
-  std::string wrong = check_equal_moves<T, Input>(comm, count);
-  if (wrong.empty()) wrong = check_varying_moves<T, Input>(comm, count);
-  if (wrong.empty()) return "";
-  return wrong + " (rank " + std::to_string(comm.rank()) + " of " + std::to_string(comm.size()) + ", " +
-         std::to_string(count) + " elements)";
+std::string check_copies(ls::communicator& comm, std::size_t count) {
+  std::size_t const ranks = comm.size(), me = comm.rank(), root = count % ranks;
+  std::vector<T> const mine = values_of<T, Input>(me, count);
+  ls::array<T> values(comm.device(), mine);
+  comm.broadcast(values, root);
+  if (!same_bits(values.to_host(), values_of<T, Input>(root, count))) return "broadcast";
+  values = ls::array<T>(comm.device(), mine);
+  std::vector<T> const gathered = values_of_all<T, Input>(std::vector<std::size_t>(ranks, count));
+  return same_bits(comm.all_gather(values).to_host(), gathered) ? "" : "all_gather";
 }
 
-/// Every collective on as many elements as `want` says. Returns what is wrong, "" for nothing.
-template <class T, class Input, class Op>
-std::string check_collectives(ls::communicator& comm, expectation<T> const& want, Op const& op) {
-  std::size_t const ranks = comm.size(), me = comm.rank(), count = want.count;
-  std::string const where =
-      " (rank " + std::to_string(me) + " of " + std::to_string(ranks) + ", " + std::to_string(count) + " elements)";
-  std::span<T const> const gathered(want.gathered), mine = gathered.subspan(me * count, count);
+/// " (rank 1 of 3, 10 elements)".
+inline std::string place_of(ls::communicator const& comm, std::size_t count) {
+  return " (rank " + std::to_string(comm.rank()) + " of " + std::to_string(comm.size()) + ", " + std::to_string(count) +
+         " elements)";
+}
 
-  ls::array<T> values(comm.device(), ls::shape{count}, mine);
+/// Every collective that only moves, on `count` elements or about as many. Returns what is wrong, "" for nothing.
+template <class T, class Input>
+std::string check_moves(ls::communicator& comm, std::size_t count) {
+  std::string wrong = check_copies<T, Input>(comm, count);
+  if (wrong.empty()) wrong = check_equal_moves<T, Input>(comm, count);
+  if (wrong.empty()) wrong = check_varying_moves<T, Input>(comm, count);
+  return wrong.empty() ? "" : wrong + place_of(comm, count);
+}
+
+/// Every collective that reduces, in place and not, on as many elements as `want` says.
+template <class T, class Input, class Op>
+std::string check_reductions(ls::communicator& comm, expectation<T> const& want, Op const& op) {
+  std::size_t const ranks = comm.size(), me = comm.rank(), count = want.count, root = count % ranks;
+  std::string const where = place_of(comm, count);
+  std::vector<T> const mine = values_of<T, Input>(me, count);
+
+  ls::array<T> values(comm.device(), mine);
   comm.all_reduce(values, op);
   if (!same_bits(values.to_host(), want.reduced)) return "all_reduce of an array" + where;
 
@@ -219,40 +233,37 @@ std::string check_collectives(ls::communicator& comm, expectation<T> const& want
   if (!same_bits(std::span<T const>(shifted).subspan(1), std::span(want.reduced)))
     return "start_all_reduce of a span" + where;
 
-  std::size_t const root = count % ranks;
-  values = ls::array<T>(comm.device(), ls::shape{count}, mine);
-  comm.broadcast(values, root);
-  if (!same_bits(std::span<T const>(values.data(), count), gathered.subspan(root * count, count)))
-    return "broadcast" + where;
-
-  values = ls::array<T>(comm.device(), ls::shape{count}, mine);
-  if (!same_bits(comm.all_gather(values).to_host(), want.gathered)) return "all_gather" + where;
-
-  values = ls::array<T>(comm.device(), ls::shape{count}, mine);
+  values = ls::array<T>(comm.device(), mine);
   comm.reduce(values, op, root);
-  if (!same_bits(values.to_host(), me == root ? want.reduced : std::vector<T>(mine.begin(), mine.end())))
-    return "reduce" + where;
+  if (!same_bits(values.to_host(), me == root ? want.reduced : mine)) return "reduce" + where;
   std::copy(mine.begin(), mine.end(), shifted.begin() + 1);
   comm.start_reduce(std::span(shifted).subspan(1), op, ranks - 1).wait();
   if (me == ranks - 1 && !same_bits(std::span<T const>(shifted).subspan(1), std::span(want.reduced)))
     return "start_reduce of a span" + where;
 
   std::vector<T> results(count, Input::template value<T>(0, 2));
-  comm.all_reduce(mine, std::span(results), op);
+  comm.all_reduce(std::span<T const>(mine), std::span(results), op);
   if (!same_bits(results, want.reduced)) return "all_reduce to another place" + where;
 
-  std::vector<T> const input = values_of<T, Input>(me, count * ranks);
-  ls::array<T> const whole(comm.device(), input);
+  std::vector<T> place = values_of<T, Input>(me, count * ranks);
+  ls::array<T> const whole(comm.device(), place);
   ls::array<T> const part = comm.reduce_scatter(whole, op);
   if (!same_bits(std::span(part.data(), part.size()), std::span(want.reduced_whole).subspan(me * count, count)))
     return "reduce_scatter" + where;
-  if (!same_bits(whole.to_host(), input)) return "reduce_scatter's input" + where;
-  std::vector<T> place = input;
+  if (!same_bits(std::span(whole.data(), whole.size()), std::span<T const>(place)))
+    return "reduce_scatter's input" + where;
   comm.start_reduce_scatter(std::span<T const>(place), std::span(place).subspan(me * count, count), op).wait();
   if (!same_bits(std::span<T const>(place).subspan(me * count, count),
                  std::span<T const>(want.reduced_whole).subspan(me * count, count)))
     return "reduce_scatter in place" + where;
-  return check_moves<T, Input>(comm, count);
+  return "";
+}
+
+/// Every collective on as many elements as `want` says. Returns what is wrong, "" for nothing.
+template <class T, class Input, class Op>
+std::string check_collectives(ls::communicator& comm, expectation<T> const& want, Op const& op) {
+  std::string const wrong = check_reductions<T, Input>(comm, want, op);
+  return wrong.empty() ? check_moves<T, Input>(comm, want.count) : wrong;
 }
 
 /// Zero, one, about the number of ranks, a prime, a power of two.
