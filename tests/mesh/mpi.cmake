@@ -28,6 +28,20 @@ foreach(processes 1 2 3 4)
 endforeach()
 lockstep_mpi_test(mpi_2_of_3 2 1 mpi:3)
 lockstep_mpi_test(mpi_2_of_3_messages 2 0 mpi:3)
+# Taken as on several machines, each with one, two or three ranks: collectives in two levels.
+foreach(case "2;2;mpi:3" "4;2;mpi" "4;4;mpi")
+  list(GET case 0 processes)
+  list(GET case 1 machines)
+  list(GET case 2 mesh)
+  string(REPLACE ":" "_of_" suffix "${mesh}")
+  lockstep_mpi_test(${suffix}_${processes}_on_${machines}_machines ${processes} 1 ${mesh})
+  set_property(TEST mesh.${suffix}_${processes}_on_${machines}_machines APPEND PROPERTY ENVIRONMENT
+                                                                                       LOCKSTEP_MACHINES=${machines})
+endforeach()
+if(LOCKSTEP_LONG_TESTS)
+  lockstep_mpi_test(mpi_2_large_long 2 0 mpi large)
+  set_tests_properties(mesh.mpi_2_large_long PROPERTIES LABELS "mesh;long" TIMEOUT 1800)
+endif()
 
 add_test(NAME mesh.mpi_failures COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/mesh/mpi_failures.sh" "${MPIEXEC_EXECUTABLE}"
                                         ${MPIEXEC_NUMPROC_FLAG} $<TARGET_FILE:mesh_mpi_program>)

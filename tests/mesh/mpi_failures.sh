@@ -5,7 +5,7 @@ set -u
 mpirun=$1 flag=$2 program=$3 status=0
 
 check() { # check <failure> <shared memory> <what rank 0 says>...
-  local failure=$1 shared=$2 output code start=$SECONDS
+  local failure=$1 shared=$2 code start=$SECONDS
   shift 2
   output=$(LOCKSTEP_SHARED_MEMORY=$shared timeout 60 "$mpirun" "$flag" 3 "$program" mpi "$failure" 2>&1)
   code=$?
@@ -34,6 +34,18 @@ check throws 0 "$call" 'rank 1 failed: gives up'
 check stops 0 "$call" 'waited 1 s'
 check leaves 0 "$call" 'rank 1 has returned without calling'
 check is-killed 0  # the launcher alone sees it, and ends everybody
+check stalls 0 'send to rank 1 on rank 0 of 3' 'waited 1 s'
+case $output in *[Ss]ignal*|*egmentation*) echo "FAILED: stalls: $output"; status=1 ;; esac
+
+for shared in 0 1; do
+  LOCKSTEP_SHARED_MEMORY=$shared timeout 60 "$mpirun" "$flag" 3 "$program" mpi takes-time ||
+    { echo "FAILED: a rank that takes its time after the last collective (shared memory $shared)"; status=1; }
+done
+# Processes that have the same numbers in other containers (MPI's own shared memory cannot cope with that).
+if unshare --pid --fork true 2>/dev/null; then
+  OMPI_MCA_btl=tcp,self timeout 60 "$mpirun" "$flag" 2 unshare --pid --fork "$program" mpi ||
+    { echo "FAILED: processes that do not see each other's /proc"; status=1; }
+fi
 for process in /proc/[0-9]*; do
   [ "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -d ' ' -f 1)" != "$program" ] || { echo "FAILED: $process is left"; status=1; }
 done

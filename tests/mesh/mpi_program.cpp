@@ -1,6 +1,7 @@
 // Runs under mpirun: mpi_program <mesh> checks every collective; mpi_program <mesh> <failure> makes rank 1 fail, and
 // every other process prints what it is told. mpi.cmake says how it is called.
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "large_counts.hpp"
 #include "reference.hpp"
 
 namespace ls = lockstep;
@@ -33,10 +35,7 @@ void check(ls::mesh const& mesh, Op const& op, std::string& wrong) {
 void check_others(ls::mesh const& mesh, std::string& wrong) {
   ls::spmd(mesh, [&](ls::communicator& comm) {
     std::size_t const ranks = comm.size(), me = comm.rank();
-    std::vector<float> large(100000, static_cast<float>(me)), received(large.size());
-    comm.send(std::span<float const>(large), (me + 1) % ranks, 3);
-    comm.receive(std::span(received), (me + ranks - 1) % ranks, 3);
-    bool good = received.back() == static_cast<float>((me + ranks - 1) % ranks);
+    bool good = messages_keep_their_order(comm);
     ls::communicator part = comm.split(static_cast<std::int64_t>(me % 2));
     int members = 1;
     part.all_reduce(members, ls::plus{});
@@ -95,6 +94,15 @@ int check_all_on(ls::mesh const& mesh) {
   return bad;
 }
 
+/// More elements than MPI can count.
+int check_large(ls::mesh mesh) {
+  std::string wrong = "nothing happened";
+  mesh.set_timeout(120);
+  ls::spmd(mesh, [&](ls::communicator& comm) { wrong = check_large_counts(comm); });
+  std::printf("more than 2^31 elements: %s\n", wrong.empty() ? "good" : wrong.c_str());
+  return !wrong.empty();
+}
+
 void fail(std::string const& how, ls::communicator& comm) {
   if (how == "throws") throw std::domain_error("gives up");
   if (how == "is-killed") raise(SIGKILL);
@@ -103,17 +111,63 @@ void fail(std::string const& how, ls::communicator& comm) {
   if (how == "disagrees") comm.barrier();
 }
 
+/// Rank 1 is stopped while rank 0 sends much, and goes on when rank 0 has given up and its memory is gone.
+void stall(ls::communicator& comm) {
+  constexpr std::size_t bytes = std::size_t{1} << 26;
+  if (comm.rank() == 1) {
+    pid_t const stopped = getpid();
+    if (fork() == 0) {
+      usleep(2500000);
+      kill(stopped, SIGCONT);
+      _exit(0);
+    }
+    raise(SIGSTOP);
+    usleep(500000);
+  }
+  if (comm.rank() == 1) return comm.barrier();
+  if (comm.rank() == 2) {  // not the first to end, since the launcher would end the others, too
+    usleep(4500000);
+    return;
+  }
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::span<unsigned char> const values(static_cast<unsigned char*>(memory), bytes);
+  std::fill(values.begin(), values.end(), static_cast<unsigned char>(1));
+  try {
+    comm.send(values, 1);
+  } catch (ls::communication_error const&) {
+    munmap(memory, bytes);
+    usleep(2500000);
+    throw;
+  }
+}
+
+/// What is not a failure: work after the last collective that takes longer than the timeout, and leaving when all has
+/// been sent, though not received.
+void take_time(ls::communicator& comm) {
+  std::vector<float> large(std::size_t{1} << 25, static_cast<float>(comm.rank()));
+  if (comm.rank() == 1) comm.send(std::span(large), 0);
+  if (comm.rank() == 0) {
+    usleep(300000);
+    comm.receive(std::span(large), 1);
+    if (large.front() != 1 || large.back() != 1) throw std::runtime_error("wrong values");
+  }
+  if (comm.rank() == 2) usleep(2500000);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   ls::mesh mesh = ls::mesh::parse(argc > 1 ? argv[1] : "mpi");
   if (argc < 3) return check_all_on(mesh);
+  if (argv[2] == std::string("large")) return check_large(mesh);
   mesh.set_timeout(1);
   double const begun = ls::seconds_now();
   try {
     ls::spmd(mesh, [&](ls::communicator& comm) {
       std::vector<float> values(10, 1.0f);
       comm.all_reduce(std::span(values), ls::plus{});
+      if (argv[2] == std::string("takes-time")) return take_time(comm);
+      if (argv[2] == std::string("stalls")) return stall(comm);
       if (comm.rank() == 1) return fail(argv[2], comm);
       comm.all_reduce(std::span(values), ls::plus{}, "weights");
     });

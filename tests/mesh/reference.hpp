@@ -266,6 +266,26 @@ std::string check_collectives(ls::communicator& comm, expectation<T> const& want
   return wrong.empty() ? check_moves<T, Input>(comm, want.count) : wrong;
 }
 
+/// Every rank sends to the next: messages of equal tags keep their order, others may be received before; some are
+/// larger than what can be on its way, and one is empty.
+inline bool messages_keep_their_order(ls::communicator& comm) {
+  std::size_t const ranks = comm.size(), next = (comm.rank() + 1) % ranks, previous = (comm.rank() + ranks - 1) % ranks;
+  std::vector<double> const a{1.0 + static_cast<double>(comm.rank()), 2.0}, b{5.0};
+  std::vector<double> const large(300000, 0.5 + static_cast<double>(comm.rank()));
+  comm.send(std::span(a), next, 4);
+  comm.send(std::span(large), next, 4);
+  comm.send(std::span(b), next, 9);
+  comm.send(std::span<double const>(), next, 9);
+  std::vector<double> nine(1), four(2), four_again(large.size());
+  comm.receive(std::span(nine), previous, 9);
+  comm.receive(std::span(four), previous, 4);
+  comm.receive(std::span(four_again), previous, 4);
+  comm.receive(std::span<double>(), previous, 9);
+  auto const from = static_cast<double>(previous);
+  return nine == b && four == std::vector{1.0 + from, 2.0} &&
+         four_again == std::vector<double>(large.size(), 0.5 + from);
+}
+
 /// Zero, one, about the number of ranks, a prime, a power of two.
 inline std::vector<std::size_t> counts(std::size_t ranks) {
   return {0, 1, ranks - 1, ranks, ranks + 1, 7919, std::size_t{1} << 16};

@@ -37,21 +37,23 @@ constexpr part part_of(std::size_t count, std::size_t r, std::size_t ranks) {
   return {bound(r), bound(r + 1)};
 }
 
-/// An engine whose messages are counted. Messages without bytes are not sent.
+/// An engine whose messages are counted, among all ranks or every stride-th of them. Messages without bytes are not
+/// sent.
 template <communication_engine Engine>
 struct link {
   Engine& engine;
   traffic& sent;
+  std::size_t first = 0, stride = 1, ranks = engine.size();
 
-  std::size_t rank() const { return engine.rank(); }
-  std::size_t size() const { return engine.size(); }
+  std::size_t rank() const { return (engine.rank() - first) / stride; }
+  std::size_t size() const { return ranks; }
   void send(void const* from, std::size_t bytes, std::size_t peer) {
     if (bytes == 0) return;
-    engine.send(from, bytes, peer, collective_tag);
+    engine.send(from, bytes, first + peer * stride, collective_tag);
     sent += {1, bytes};
   }
   void receive(void* to, std::size_t bytes, std::size_t peer) {
-    if (bytes != 0) engine.receive(to, bytes, peer, collective_tag);
+    if (bytes != 0) engine.receive(to, bytes, first + peer * stride, collective_tag);
   }
 
   /// Calls f(peer) for every other rank, so that at each moment pairs of ranks have each other as peer: with that,

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "../core/clock.hpp"
-#include "composed.hpp"
 #include "mpi_transport.hpp"
+#include "two_level.hpp"
 
 namespace lockstep {
 
@@ -24,13 +24,15 @@ struct mpi_run {
   double timeout;
 };
 
-/// A communication_engine that offers the required core; every wait has an end.
+/// A communication_engine that offers the required core, and collectives in two levels where ranks are spread evenly
+/// over several machines; every wait has an end.
 template <class Compilation>
 class mpi_engine {
  public:
   mpi_engine(mpi_run<Compilation> run, std::size_t rank) : run_(std::move(run)), rank_(rank) {
     members_.resize(run_.transport->ranks());
     std::iota(members_.begin(), members_.end(), std::size_t{0});
+    machines_ = run_.transport->machines_of(members_);
   }
 
   std::size_t rank() const { return rank_; }
@@ -44,9 +46,9 @@ class mpi_engine {
   }
 
   /// This rank fails while others may wait for it.
-  void interrupt() noexcept {
+  void interrupt(char const* why) noexcept {
     try {
-      run_.transport->fail(run_.number, members_[rank_], text_of({"rank ", rank_, " failed"}));
+      run_.transport->fail(run_.number, members_[rank_], text_of({"rank ", rank_, " failed", why}));
     } catch (...) {  // then they wait until their time is up
     }
   }
@@ -54,9 +56,10 @@ class mpi_engine {
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
     std::string const what = tag == collective_tag ? where() : text_of({"send to rank ", peer});
     check_failure(what);
-    auto const out = run_.transport->send(envelope(rank_, peer, tag, bytes), from);
+    unsent const out{*run_.transport, run_.transport->send(envelope(rank_, peer, tag, bytes), from)};
+    if (!out.message) return;
     wait(
-        what, peer, [&] { return run_.transport->sent(*out); }, false);
+        what, peer, [&] { return run_.transport->sent(*out.message); }, out.message.get());
   }
 
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
@@ -65,10 +68,11 @@ class mpi_engine {
     auto const wanted = envelope(peer, rank_, tag, bytes);
     std::unique_ptr<typename mpi_transport<Compilation>::letter> found;
     wait(
-        what, peer, [&] { return (found = run_.transport->take(wanted)) != nullptr; }, true);
+        what, peer, [&] { return (found = run_.transport->take(wanted)) != nullptr; }, nullptr);
     if (tag == collective_tag) check_call(found->head, peer);
     if (found->head.bytes != bytes) fail(what, text_of({"rank ", peer, " sent ", found->head.bytes, " bytes"}));
-    if (bytes != 0) std::memcpy(to, found->content.get(), bytes);
+    found->copy_to(to);
+    run_.transport->recycle(*found);
   }
 
   /// Everybody hears from everybody, through ever more distant neighbors.
@@ -78,6 +82,19 @@ class mpi_engine {
       send(&token, 1, (rank_ + step) % size(), collective_tag);
       receive(&token, 1, (rank_ + size() - step) % size(), collective_tag);
     }
+  }
+
+  bool all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
+    return two_level::all_reduce(levels(sent), data, count, how);
+  }
+  bool reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how, traffic& sent) {
+    return two_level::reduce_scatter(levels(sent), from, to, count, how);
+  }
+  void broadcast(void* data, std::size_t count, element_kind const& element, std::size_t root, traffic& sent) {
+    two_level::broadcast(levels(sent), data, count * element.bytes, root);
+  }
+  void all_gather(void const* from, void* to, std::size_t count, element_kind const& element, traffic& sent) {
+    two_level::all_gather(levels(sent), from, to, count * element.bytes);
   }
 
   mpi_engine split(std::int64_t color) {
@@ -93,10 +110,22 @@ class mpi_engine {
     }
     part.group_ = (group_ * 31 + number_) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(color) + 1;
     part.number_ = 0;
+    part.machines_ = run_.transport->machines_of(part.members_);
     return part;
   }
 
  private:
+  /// Whoever gives up leaves nothing behind that points to its memory.
+  struct unsent {
+    mpi_transport<Compilation>& transport;
+    std::shared_ptr<typename mpi_transport<Compilation>::outgoing> message;
+    ~unsent() {
+      if (message) transport.abandon(*message);
+    }
+  };
+
+  two_level::grid<mpi_engine> levels(traffic& sent) { return {composed::link<mpi_engine>{*this, sent}, machines_}; }
+
   mpi_envelope envelope(std::size_t source, std::size_t target, int tag, std::size_t bytes) const {
     mpi_envelope head = {};
     head.what = mpi_message::data;
@@ -105,9 +134,10 @@ class mpi_engine {
     head.tag = tag;
     head.run = run_.number;
     head.group = group_;
-    head.number = number_;
     head.bytes = bytes;
-    if (tag == collective_tag) call_.copy(head.call, sizeof head.call - 1);
+    if (tag != collective_tag) return head;  // the collective may be another thread's
+    head.number = number_;
+    call_.copy(head.call, sizeof head.call - 1);
     return head;
   }
 
@@ -132,12 +162,15 @@ class mpi_engine {
     throw_failure(what, run_.transport->failed(run_.number).reason);
   }
 
-  /// Until ready(); an answer is usually near, then others may need this core, then it takes long.
+  /// Until ready(); an answer is usually near, then others may need this core, then it takes long. Patience begins anew
+  /// whenever pieces go out of `sending` or, where that is null, come in.
   template <class Ready>
-  void wait(std::string const& what, std::size_t peer, Ready const& ready, bool needs_peer) {
-    double const end = seconds_now() + run_.timeout;
+  void wait(std::string const& what, std::size_t peer, Ready const& ready,
+            typename mpi_transport<Compilation>::outgoing const* sending) {
+    double end = seconds_now() + run_.timeout;
+    std::uint64_t progress = 0;
     for (int tries = 0;; ++tries) {
-      bool const left = needs_peer && run_.transport->has_left(run_.number, members_[peer]);
+      bool const left = !sending && run_.transport->has_left(run_.number, members_[peer]);
       if (ready()) return;
       check_failure(what);
       if (left) fail(what, text_of({"rank ", peer, " has returned without ", calling(what)}));
@@ -145,7 +178,10 @@ class mpi_engine {
         std::this_thread::yield();
         continue;
       }
-      if (seconds_now() > end) fail(what, waited(what, peer));
+      double const now = seconds_now();
+      std::uint64_t const before = std::exchange(progress, run_.transport->progress(sending));
+      if (progress != before) end = now + run_.timeout;
+      if (now > end) fail(what, waited(what, peer));
       timespec const nap = {0, 50000};
       nanosleep(&nap, nullptr);
     }
@@ -164,6 +200,7 @@ class mpi_engine {
   mpi_run<Compilation> run_;
   std::vector<std::size_t> members_;  // ranks in the mesh
   std::size_t rank_;
+  std::size_t machines_ = 1;  // over which the members are spread evenly
   std::uint64_t group_ = 0;
   std::uint64_t number_ = 0;  // of collectives begun
   std::string call_;

@@ -4,16 +4,17 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "../core/algorithm.hpp"
+#include "mpi_agreement.hpp"
 #include "mpi_engine.hpp"
+#include "mpi_pulse.hpp"
 #include "process_ranks.hpp"
 
 namespace lockstep {
@@ -26,12 +27,15 @@ class mpi_processes final : public mesh_processes {
     MPI_Comm all;
     mpi_library::check(MPI_Comm_dup(MPI_COMM_WORLD, &all), "MPI_Comm_dup");
     MPI_Comm_set_errhandler(all, MPI_ERRORS_RETURN);
-    bool const allowed = agree(all, devices_per_process);
-    transport_ = std::make_shared<mpi_transport<Compilation>>(all, devices_per_process);
+    mpi_agreement const agreed = mpi_agree(all, devices_per_process);
     MPI_Comm here;
     mpi_library::check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
     MPI_Comm_size(here, &on_this_machine_);
-    if (allowed && static_cast<std::size_t>(on_this_machine_) == transport_->processes()) share_memory(here);
+    std::vector<int> machines = machines_by_process(all, here, agreed.machines);
+    bool const one =
+        std::find_if(machines.begin(), machines.end(), [&](int m) { return m != machines[0]; }) == machines.end();
+    transport_ = std::make_shared<mpi_transport<Compilation>>(all, devices_per_process, std::move(machines));
+    if (agreed.shared_memory && one) share_memory(here);
     MPI_Comm_free(&here);
   }
 
@@ -89,32 +93,24 @@ class mpi_processes final : public mesh_processes {
     }
   };
 
-  /// Whether all processes allow shared memory. Throws device_error, in all of them, when they do not agree about how
-  /// many devices each has.
-  static bool agree(MPI_Comm all, std::size_t devices_per_process) {
-    char const* const wanted = std::getenv("LOCKSTEP_SHARED_MEMORY");
-    auto const devices = static_cast<std::int64_t>(devices_per_process);
-    std::int64_t found[3] = {devices, -devices, !wanted || *wanted != '0'};
-    mpi_library::check(MPI_Allreduce(MPI_IN_PLACE, found, 3, MPI_INT64_T, MPI_MIN, all), "MPI_Allreduce");
-    if (found[0] != -found[1])
-      throw device_error(text_of({"mesh::mpi: found ", devices, " devices in this process, and ", found[0], " to ",
-                                  -found[1], " in all, expected the same number in each"}));
-    return found[2] != 0;
-  }
-
   /// The first process makes the memory and the others open it; without it, when one of them cannot.
   void share_memory(MPI_Comm here) {
+    if (!know_each_other(here)) return;
     std::size_t const bytes[] = {process_ranks<Compilation>::world_bytes(ranks()),
                                  process_ranks<Compilation>::group_bytes(ranks())};
     std::vector<process_memory> memory;
     int good = 1;
-    std::int64_t origin[3] = {getpid(), -1, -1};
+    std::int64_t origin[5] = {getpid(), -1, -1, -1, -1};
     bool const first = process() == 0;
     for (std::size_t i = 0; first && good && i < 2; ++i) good = make(memory, [&] { return process_memory(bytes[i]); });
-    for (std::size_t i = 0; first && i < memory.size(); ++i) origin[1 + i] = memory[i].descriptor();
-    mpi_library::check(MPI_Bcast(origin, 3, MPI_INT64_T, 0, here), "MPI_Bcast");
+    for (std::size_t i = 0; first && i < memory.size(); ++i) {
+      origin[1 + i] = memory[i].descriptor();
+      origin[3 + i] = memory[i].identity();
+    }
+    mpi_library::check(MPI_Bcast(origin, 5, MPI_INT64_T, 0, here), "MPI_Bcast");
     for (std::size_t i = 0; !first && good && i < 2; ++i)
-      good = make(memory, [&] { return process_memory(origin[0], static_cast<int>(origin[1 + i]), bytes[i]); });
+      good = make(memory,
+                  [&] { return process_memory(origin[0], static_cast<int>(origin[1 + i]), origin[3 + i], bytes[i]); });
     mpi_library::check(MPI_Allreduce(MPI_IN_PLACE, &good, 1, MPI_INT, MPI_MIN, here), "MPI_Allreduce");
     if (!good) return;
     for (process_memory& each : memory) each.close_descriptor();
@@ -139,6 +135,7 @@ class mpi_processes final : public mesh_processes {
   void run_by_messages(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
     mpi_run<Compilation> const run{transport_, runs_++, devices.timeout()};
     std::size_t const first = devices.first_local_rank();
+    mpi_pulse<Compilation> const pulse(run);
     auto const thrown = on_threads(
         devices.local_ranks(),
         [&](std::size_t i) {
@@ -162,24 +159,25 @@ class mpi_processes final : public mesh_processes {
     if (failed.failed) rethrow_failure(thrown, failed.rank - first, failed.reason);
     if (!missing.empty())
       throw communication_error(
-          text_of({"spmd: rank ", missing, " did not return within the timeout after this process"}));
+          text_of({"spmd: nothing has been heard of rank ", missing, ", which had not returned, for the timeout"}));
     transport_->forget_before(run.number);
   }
 
-  /// The ranks that have not returned in time.
+  /// The ranks that have not returned, and of whose processes nothing has been heard for the timeout.
   std::string wait_for_all(mpi_run<Compilation> const& run) {
     constexpr double grace = 0.5;  // seconds to notice that another rank failed
     double const begun = seconds_now();
     for (std::size_t rank = 0; rank < ranks();) {
+      double const heard = std::max(begun, transport_->last_heard(rank));
       if (transport_->has_left(run.number, rank)) {
         ++rank;
-      } else if (seconds_now() > (transport_->failed(run.number).failed ? begun + grace : begun + run.timeout)) {
+      } else if (seconds_now() > (transport_->failed(run.number).failed ? begun + grace : heard + run.timeout)) {
         std::string missing;
         for (; rank < ranks(); ++rank)
           if (!transport_->has_left(run.number, rank)) append_text(missing, {missing.empty() ? "" : ", ", rank});
         return missing;
       } else {
-        std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
       }
     }
     return "";
