@@ -84,6 +84,62 @@ TEST_CASE("a failing process gets its own exception, and the mesh can be used ag
   }
 }
 
+TEST_CASE("who wakes up within a message when the others have given up does not disturb the next call") {
+  auto const found = in_processes(2, 1, 5, [&](ls::mesh const& mesh) {
+    std::string const first = thrown_by([&] {
+      ls::spmd(mesh, [&](ls::communicator& comm) {
+        if (comm.rank() == 0) {
+          usleep(200000);
+          throw std::domain_error("gives up");
+        }
+        std::vector<float> large(500000, 1.0f);
+        signal(SIGALRM, [](int) { usleep(1500000); });  // longer than the other waits for this process
+        ualarm(100000, 0);
+        comm.send(std::span(large), 0);
+      });
+    });
+    int token = 7;
+    std::string const second = thrown_by([&] {
+      ls::spmd(mesh, [&](ls::communicator& comm) {
+        if (comm.rank() == 1) comm.send(std::span<int const>(&token, 1), 0, 3);
+        if (comm.rank() == 0) token = 0, comm.receive(std::span(&token, 1), 1, 3);
+      });
+    });
+    return first + "|" + second + "|" + std::to_string(token);
+  });
+  for (outcome const& each : found) {
+    std::string const text = each.text;
+    CAPTURE(text);
+    CHECK(text.find("gives up") != std::string::npos);
+    CHECK(text.substr(text.find('|')) == "||7");
+  }
+}
+
+TEST_CASE("what a started collective throws is not lost when nobody waits for it") {
+  struct overflow {
+    std::size_t me;
+    int operator()(int a, int b) const {
+      if (me == 1) throw std::out_of_range("too much");
+      return a + b;
+    }
+  };
+  for (bool calls_again : {false, true}) {
+    auto const found = in_processes(2, 1, 5, [&](ls::mesh const& mesh) {
+      return thrown_by([&] {
+        ls::spmd(mesh, [&](ls::communicator& comm) {
+          std::vector<int> values(100000, 1);
+          static_cast<void>(comm.start_all_reduce(std::span(values), overflow{comm.rank()}));
+          if (calls_again || comm.rank() == 0) comm.barrier();
+        });
+      });
+    });
+    std::string const culprit = found[1].text, other = found[0].text;
+    CAPTURE(calls_again);
+    CHECK(culprit == (calls_again ? "own: too much" : "communication: spmd: rank 1 failed: too much"));
+    CHECK(other.find("rank 1 failed: too much") != std::string::npos);
+  }
+}
+
 TEST_CASE("a mesh that has lost a process says so from then on") {
   auto const found = in_processes(2, 1, 5, [&](ls::mesh const& mesh) {
     std::string texts;

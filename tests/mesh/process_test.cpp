@@ -100,24 +100,47 @@ TEST_CASE("elements that are larger than the memory that is shared") {
   }));
 }
 
-TEST_CASE("messages among processes keep their order for each tag, and may cross") {
-  CHECK(good_on_all(3, 1, [](ls::communicator& comm) {
-    std::size_t const next = (comm.rank() + 1) % 3, previous = (comm.rank() + 2) % 3;
-    std::vector<double> const a{1.0 + static_cast<double>(comm.rank()), 2.0}, b{5.0};
-    std::vector<double> const large(300000, 0.5 + static_cast<double>(comm.rank()));
-    comm.send(std::span(a), next, 4);
-    comm.send(std::span(large), next, 4);
-    comm.send(std::span(b), next, 9);
-    comm.send(std::span<double const>(), next, 9);
-    std::vector<double> nine(1), four(2), four_again(large.size());
-    comm.receive(std::span(nine), previous, 9);
-    comm.receive(std::span(four), previous, 4);
-    comm.receive(std::span(four_again), previous, 4);
-    comm.receive(std::span<double>(), previous, 9);
-    auto const from = static_cast<double>(previous);
-    return nine == b && four == std::vector{1.0 + from, 2.0} &&
-           four_again == std::vector<double>(large.size(), 0.5 + from);
+TEST_CASE("a started collective that is composed of messages and the rank's own messages do not meet") {
+  struct huge {
+    std::array<int, 300000> values;
+  };
+  CHECK(good_on_all(2, 1, [](ls::communicator& comm) {
+    std::size_t const other = 1 - comm.rank();
+    bool good = true;
+    for (int round = 0; round < 5; ++round) {
+      auto const sum = std::make_unique<huge>();
+      sum->values.fill(static_cast<int>(comm.rank()) + 1);
+      auto pending = comm.start_all_reduce(std::span(sum.get(), 1), [](huge const& a, huge const& b) {
+        huge c;
+        for (std::size_t i = 0; i < a.values.size(); ++i) c.values[i] = a.values[i] + b.values[i];
+        return c;
+      });
+      for (int i = 0; i < 50; ++i) {
+        std::vector<int> const mine(5000, i);
+        std::vector<int> theirs(5000);
+        if (comm.rank() == 0) comm.send(std::span(mine), other);
+        comm.receive(std::span(theirs), other);
+        if (comm.rank() == 1) comm.send(std::span(mine), other);
+        good = good && theirs == mine;
+      }
+      pending.wait();
+      for (int value : sum->values) good = good && value == 3;
+    }
+    return good;
   }));
+}
+
+TEST_CASE("what another process has open under the number of the shared memory is refused") {
+  ls::process_memory const memory(4096), other(4096);
+  memory.data()[7] = 5;
+  ls::process_memory const same(getpid(), memory.descriptor(), memory.identity(), 4096);
+  CHECK(same.data()[7] == 5);
+  CHECK_THROWS_WITH_AS(ls::process_memory(getpid(), other.descriptor(), memory.identity(), 4096),
+                       doctest::Contains("found something else as /proc/"), ls::communication_error);
+}
+
+TEST_CASE("messages among processes keep their order for each tag, and may cross") {
+  CHECK(good_on_all(3, 1, messages_keep_their_order));
 }
 
 TEST_CASE("parts of a split, one after another, and parts of parts") {

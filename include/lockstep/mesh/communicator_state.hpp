@@ -1,6 +1,7 @@
 // communicator_state: any engine behind one interface. What the engine does not offer is composed from its core.
 #pragma once
 
+#include <exception>
 #include <utility>
 
 #include "../core/clock.hpp"
@@ -38,6 +39,11 @@ class communicator_state {
   virtual void send(void const* from, std::size_t bytes, std::size_t peer, int tag) = 0;
   virtual void receive(void* to, std::size_t bytes, std::size_t peer, int tag) = 0;
 
+  /// What a started collective threw when nobody waited for it: the next call throws it.
+  void remember(std::exception_ptr const& thrown) noexcept {
+    if (!unheard_) unheard_ = thrown;
+  }
+
   device const where;
   communication_statistics statistics;
 
@@ -57,6 +63,12 @@ class communicator_state {
     } current{statistics};
     return f(current.sent);
   }
+  void throw_unheard() {
+    if (unheard_) std::rethrow_exception(std::exchange(unheard_, nullptr));
+  }
+
+ private:
+  std::exception_ptr unheard_;
 };
 
 template <communication_engine Engine>
@@ -68,6 +80,7 @@ class engine_state final : public communicator_state {
   std::size_t size() const override { return engine_.size(); }
 
   void run(collective_call const& call) override {
+    throw_unheard();
     ++statistics.collectives;
     measured([&](traffic& sent) {
       drain();
@@ -76,6 +89,7 @@ class engine_state final : public communicator_state {
   }
 
   std::uint64_t start(collective_call const& call) override {
+    throw_unheard();
     ++statistics.collectives;
     return measured([&](traffic& sent) -> std::uint64_t {
       if constexpr (has_start<Engine>) {
@@ -102,7 +116,7 @@ class engine_state final : public communicator_state {
       if constexpr (has_start<Engine> || has_start_all_reduce<Engine>) engine_.abandon(ticket);
       return;
     }
-    if constexpr (has_interrupt<Engine>) engine_.interrupt();
+    if constexpr (has_interrupt<Engine>) engine_.interrupt("");
     try {
       finish(ticket);
     } catch (...) {  // it need not have worked
@@ -110,6 +124,7 @@ class engine_state final : public communicator_state {
   }
 
   std::shared_ptr<communicator_state> split(std::int64_t color) override {
+    throw_unheard();
     ++statistics.collectives;
     return measured([&](traffic&) {
       drain();
@@ -138,10 +153,22 @@ class engine_state final : public communicator_state {
     if (!queue_)
       queue_ = std::make_unique<collective_queue<Engine>>(
           [](void* self, collective_call const& call, traffic& sent) {
-            static_cast<engine_state*>(self)->perform(call, sent);
+            static_cast<engine_state*>(self)->perform_queued(call, sent);
           },
           this);
     return *queue_;
+  }
+  /// What an operator throws may be heard late, or never: the others must not wait for that.
+  void perform_queued(collective_call const& call, traffic& sent) try {
+    perform(call, sent);
+  } catch (communication_error const&) {
+    throw;
+  } catch (std::exception const& e) {
+    if constexpr (has_interrupt<Engine>) engine_.interrupt(text_of({": ", e.what()}).c_str());
+    throw;
+  } catch (...) {
+    if constexpr (has_interrupt<Engine>) engine_.interrupt(" with an exception that is not a std::exception");
+    throw;
   }
   /// Collectives begin in the order in which they are called.
   void drain() {

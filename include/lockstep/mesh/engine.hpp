@@ -98,10 +98,10 @@ concept has_start = requires(Engine& engine, collective_call const& call, traffi
   noexcept;
 };
 
-/// Ends what all ranks wait for with communication_error, since this one fails.
+/// Ends what all ranks wait for with communication_error, since this one fails; `why` follows "rank 1 failed".
 template <class Engine>
-concept has_interrupt = requires(Engine& engine) {
-  { engine.interrupt() }
+concept has_interrupt = requires(Engine& engine, char const* why) {
+  { engine.interrupt(why) }
   noexcept;
 };
 

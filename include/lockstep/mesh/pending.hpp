@@ -49,9 +49,11 @@ class pending {
       state_ = nullptr;
       return;
     }
+    auto const state = state_;
     try {
       wait();
-    } catch (...) {  // recorded by the engine: this rank's next collective throws it
+    } catch (...) {
+      state->remember(std::current_exception());
     }
   }
 

@@ -4,7 +4,6 @@
 // copies there only what others need, and takes from there only what it needs.
 #pragma once
 
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "composed.hpp"
 #include "process_group.hpp"
 #include "process_mail.hpp"
+#include "process_rounds.hpp"
 
 namespace lockstep {
 
@@ -26,24 +26,14 @@ class process_engine {
   process_engine(std::shared_ptr<process_world<Compilation>> world, std::shared_ptr<process_memory> memory,
                  std::vector<std::size_t> members, std::size_t rank)
       : mail_(std::make_shared<mail>(world, members[rank])),
-        group_(std::make_shared<group>(world, std::move(memory), std::move(members), rank)) {}
+        group_(std::make_shared<group>(world, std::move(memory), std::move(members), rank)),
+        rounds_(group_) {}
 
   std::size_t rank() const { return group_->rank(); }
   std::size_t size() const { return group_->size(); }
 
-  void begin_collective(collective const& what) {
-    ++number_;
-    group_->next_call().set(number_ - 1, what);
-    first_round_ = true;
-    largest_ = 0;
-    if (world().failed()) throw_failure(where());
-  }
-  void interrupt() noexcept {
-    try {
-      world().fail(group_->world_rank(rank()), text_of({"rank ", rank(), " failed"}));
-    } catch (...) {  // then they wait until their time is up
-    }
-  }
+  void begin_collective(collective const& what) { rounds_.begin(what); }
+  void interrupt(char const* why) noexcept { rounds_.interrupt(why); }
 
   void barrier() { turn(); }
 
@@ -52,8 +42,10 @@ class process_engine {
     auto* const all = static_cast<unsigned char*>(data);
     if (width > group::half_bytes) return false;
     sent.bytes += 2 * (size() - 1) * composed::part_of(count, rank(), size()).size() * width;
-    if (size() == 1 || bytes <= whole_bytes()) {
-      reduce_whole(all, size() == 1 ? 0 : count, how);
+    if (size() <= 2 || bytes <= whole_bytes()) {
+      std::size_t const most = bytes <= 2 * group::half_bytes ? whole_bytes() : group::half_bytes / 2;
+      for_pieces(size() == 1 ? 0 : count, most / width,
+                 [&](std::size_t begin, std::size_t piece) { reduce_whole(all + begin * width, piece, how); });
       return true;
     }
     for_pieces(count, group::half_bytes / width, [&](std::size_t begin, std::size_t piece) {
@@ -133,7 +125,7 @@ class process_engine {
     if (own.bytes != 0 && own.data != blocks.in[rank()].data) std::memmove(blocks.in[rank()].data, own.data, own.bytes);
     for_others([&](std::size_t r) {
       sent.bytes += blocks.out[r].bytes;
-      largest_ = std::max(largest_, blocks.out[r].bytes);
+      rounds_.show_largest(blocks.out[r].bytes);
     });
     slots const where(group_->next_call().kind, size());
     bool const takes = !where.for_root || rank() == group_->next_call().root;
@@ -151,7 +143,7 @@ class process_engine {
   }
 
   process_engine split(std::int64_t color) {
-    std::vector<std::int64_t> colors(size()), origins(2 * size());
+    std::vector<std::int64_t> colors(size()), origins(3 * size());
     exchange(&color, colors.data(), sizeof color);
     std::vector<std::size_t> members;
     std::size_t mine = 0;
@@ -162,54 +154,66 @@ class process_engine {
     }
     std::size_t const bytes = group::bytes_for(members.size()), founder = members.front();
     auto memory = founder == rank() ? std::make_shared<process_memory>(bytes) : nullptr;
-    std::int64_t const origin[] = {getpid(), memory ? memory->descriptor() : -1};
+    std::int64_t const origin[] = {getpid(), memory ? memory->descriptor() : -1, memory ? memory->identity() : -1};
     exchange(origin, origins.data(), sizeof origin);
-    if (!memory)
-      memory =
-          std::make_shared<process_memory>(origins[2 * founder], static_cast<int>(origins[2 * founder + 1]), bytes);
+    std::int64_t const* const at = &origins[3 * founder];
+    if (!memory) memory = std::make_shared<process_memory>(at[0], static_cast<int>(at[1]), at[2], bytes);
     turn();
     memory->close_descriptor();
     for (std::size_t& member : members) member = group_->world_rank(member);
     process_engine part(*this);
     part.group_ = std::make_shared<group>(group_->shared_world(), std::move(memory), std::move(members), mine);
-    part.name_ = (name_ * 31 + number_) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(color) + 1;
-    part.number_ = 0;
+    part.name_ = (name_ * 31 + rounds_.begun()) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(color) + 1;
+    part.rounds_ = process_rounds<Compilation>(part.group_);
     return part;
   }
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
-    if (world().failed()) throw_failure(text_of({"send to rank ", peer}));
+    if (world().failed()) rounds_.throw_failure(text_of({"send to rank ", peer}));
     process_letter const head{name_, bytes, tag};
     std::size_t done = 0;
-    auto const written = [&] {
+    auto const wrote = [&] {
+      std::size_t const before = done;
       done = mail_->write(group_->world_rank(peer), head, from, done);
-      return done == sizeof head + bytes;
+      return done != before;
     };
-    if (written() || world().wait(
-                         written, [&] { mail_->read_all(); }, [&] { return group_->lost_for_ever(peer); }))
-      return;
-    give_up(text_of({"send of ", bytes, " bytes to rank ", peer, " with tag ", tag}), peer, "receiving it");
+    while (done != sizeof head + bytes)  // patience begins anew with whatever goes out
+      if (!wrote() && !await_peer(wrote, peer))
+        rounds_.give_up(text_of({"send of ", bytes, " bytes to rank ", peer, " with tag ", tag}), peer, "receiving it");
   }
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
     typename mail::letter const* found = nullptr;
-    auto const come = [&] { return (found = mail_->find(group_->world_rank(peer), name_, tag)) != nullptr; };
-    if (!come() && !world().wait(
-                       come, [&] { mail_->read_all(); }, [&] { return group_->lost_for_ever(peer); }))
-      give_up(text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag}), peer, "sending it");
+    std::size_t const source = group_->world_rank(peer);
+    auto const come = [&] { return (found = mail_->find(source, name_, tag)) != nullptr; };
+    while (!come()) {
+      std::uint64_t const before = mail_->read_from(source);
+      if (!await_peer([&] { return come() || mail_->read_from(source) != before; }, peer))
+        rounds_.give_up(text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag}), peer,
+                        "sending it");
+      if (found) break;
+    }
     std::size_t const there = found->head.bytes;
     if (there == bytes && bytes != 0) std::memcpy(to, found->content.get(), bytes);
     mail_->drop(found);
     if (there != bytes)
-      fail(text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag}),
-           text_of({"rank ", peer, " sent ", there, " bytes"}));
+      rounds_.fail(text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag}),
+                   text_of({"rank ", peer, " sent ", there, " bytes"}));
   }
 
  private:
   /// Up to so many bytes are reduced by every rank for itself, in one round: a second costs more than what it saves.
+  /// Two ranks do so with any number of bytes, piece by piece, since each has to read as much of the other either way.
   std::size_t whole_bytes() const { return size() == 2 ? std::size_t{1} << 17 : (std::size_t{1} << 15) / size(); }
 
   process_world<Compilation>& world() const { return group_->world(); }
-  std::string where() const { return text_of({group_->next_call().text(), " (collective ", number_ - 1, ")"}); }
+  void turn() { rounds_.turn(); }
+
+  /// Waits for something from or by rank `peer`, reading what comes meanwhile.
+  template <class Ready>
+  bool await_peer(Ready const& ready, std::size_t peer) {
+    return world().wait(
+        ready, [&] { mail_->read_all(); }, [&] { return group_->lost_for_ever(peer); });
+  }
 
   /// f(begin, size) for pieces of at most `most`; once for nothing, since ranks compare their calls in the first round.
   template <class F>
@@ -241,7 +245,7 @@ class process_engine {
                   std::size_t room) {
     std::uint64_t bytes = 0;
     std::memcpy(&bytes, group_->shown(peer) + at, sizeof bytes);
-    if (bytes != block.bytes) disagree_about(peer, bytes, block.bytes);
+    if (bytes != block.bytes) rounds_.disagree_about(peer, bytes, block.bytes);
     if (begin < bytes)
       std::memcpy(static_cast<unsigned char*>(block.data) + begin, group_->shown(peer) + at + 64,
                   std::min(room, bytes - begin));
@@ -298,81 +302,11 @@ class process_engine {
     combine(from + mine.begin * width, mine.begin * width, results, to ? 2 : 1, mine.size(), how);
   }
 
-  /// One round; in the first of a collective ranks compare what they have called.
-  void turn() {
-    if (first_round_) group_->next_call().largest = largest_;
-    bool const come = group_->turn([] {});
-    bool const first = std::exchange(first_round_, false);
-    if (!come) give_up_turn(first);
-    if (!first) {
-      return;
-    }
-    process_call const& mine = group_->shown_call(rank());
-    for (std::size_t r = 0; r < size(); ++r)
-      if (!mine.agrees(group_->shown_call(r))) disagree(r);
-    group_->next_call() = mine;  // later rounds are of the same collective
-  }
-
-  std::string shown_text(std::size_t rank) const {
-    process_call const& call = group_->shown_call(rank);
-    return text_of({call.text(), " (collective ", call.number, ")"});
-  }
-  [[noreturn, gnu::cold, gnu::noinline]] void disagree(std::size_t other) {
-    fail(shown_text(rank()),
-         text_of({"rank ", other, " called ", shown_text(other), ", but rank ", rank(), " called ", shown_text(rank()),
-                  "; all ranks must call the same collectives in the same order"}));
-  }
-  [[noreturn, gnu::cold, gnu::noinline]] void disagree_about(std::size_t peer, std::size_t sent, std::size_t expected) {
-    std::size_t const width = group_->shown_call(rank()).width;
-    fail(shown_text(rank()), text_of({"rank ", peer, " has ", sent / width, " elements for rank ", rank(),
-                                      ", which expects ", expected / width, "; the counts of both must be equal"}));
-  }
-  [[noreturn, gnu::cold, gnu::noinline]] void give_up_turn(bool first) {
-    std::string const what = shown_text(rank());
-    if (world().failed()) throw_failure(what);
-    std::string missing, returned, gone;
-    for (std::size_t r = 0; r < size(); ++r) {
-      if (group_->arrived(r)) continue;
-      std::size_t const world_rank = group_->world_rank(r);
-      std::string& list = world().has_left(world_rank)                          ? returned
-                          : world().state_of(world_rank) == process_state::gone ? gone
-                                                                                : missing;
-      append_text(
-          list, {list.empty() ? "" : ", ", &list == &returned ? text_of({"rank ", r}) : world().portrait(world_rank)});
-    }
-    char const* const late = first ? ", which had not called it" : ", which did not go on with it";
-    if (!gone.empty()) fail(what, gone);
-    if (!returned.empty()) fail(what, text_of({returned, " has returned without calling ", what}));
-    fail(what, text_of({"rank ", rank(), " waited ", seconds(), " in ", what, " for ", missing, late,
-                        "; longer work needs a longer mesh::set_timeout"}));
-  }
-  [[noreturn, gnu::cold, gnu::noinline]] void give_up(std::string const& what, std::size_t peer, char const* doing) {
-    if (world().failed()) throw_failure(what);
-    std::size_t const world_rank = group_->world_rank(peer);
-    if (world().has_left(world_rank)) fail(what, text_of({"rank ", peer, " has returned without ", doing}));
-    if (world().state_of(world_rank) == process_state::gone) fail(what, world().portrait(world_rank));
-    fail(what, text_of({"waited ", seconds(), " for ", world().portrait(world_rank)}));
-  }
-  [[noreturn, gnu::cold, gnu::noinline]] void fail(std::string const& what, std::string const& reason) {
-    world().fail(group_->world_rank(rank()), text_of({"rank ", rank(), ", ", what, ": ", reason}));
-    throw_failure(what);
-  }
-  [[noreturn, gnu::cold, gnu::noinline]] void throw_failure(std::string const& what) const {
-    throw communication_error(text_of({what, " on rank ", rank(), " of ", size(), ": ", world().reason()}));
-  }
-  std::string seconds() const {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g s", world().timeout());
-    return text;
-  }
-
   std::shared_ptr<mail> mail_;
   std::shared_ptr<group> group_;
+  process_rounds<Compilation> rounds_;
   std::vector<void const*> inputs_;  // of a reduction
   std::uint64_t name_ = 0;           // of the group
-  std::uint64_t number_ = 0;         // of collectives begun
-  std::size_t largest_ = 0;          // block of this rank in a transfer
-  bool first_round_ = false;
 };
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "../core/algorithm.hpp"
@@ -17,15 +18,21 @@ struct process_letter {
   std::int64_t tag;
 };
 
-/// For one thread at a time. Messages that nobody has asked for yet are kept here.
+/// Used by a rank's own thread and by the one of its started collectives. Messages that nobody has asked for yet are
+/// kept here.
 template <class Compilation>
 class process_mail {
  public:
   process_mail(std::shared_ptr<process_world<Compilation>> world, std::size_t rank)
-      : world_(std::move(world)), rank_(rank), open_(world_->size()) {}
+      : world_(std::move(world)), rank_(rank), open_(world_->size()), writing_(world_->size()) {
+    for (std::size_t source = 0; source < world_->size(); ++source) world_->skip_old_letters(source, rank);
+  }
 
-  /// Writes as much as there is room for to the channel to `target`. Returns how much of the letter has been written.
+  /// Writes as much as there is room for to the channel to `target`, unless another thread is within a letter there.
+  /// Returns how much of the letter has been written.
   std::size_t write(std::size_t target, process_letter const& head, void const* data, std::size_t done) {
+    std::lock_guard lock(mutex_);
+    if (done == 0 && writing_[target]) return 0;
     process_channel& c = world_->channel(rank_, target);
     std::size_t const all = sizeof head + head.bytes;
     std::uint64_t at = c.written.load(std::memory_order_relaxed);
@@ -40,11 +47,13 @@ class process_mail {
     std::size_t const now = std::min(room, all - done);
     if (now != 0) put(target, at, static_cast<unsigned char const*>(data) + (done - sizeof head), now);
     c.written.store(at + now, std::memory_order_release);
+    writing_[target] = done + now != all;
     return done + now;
   }
 
   /// Reads what has come from everybody.
   void read_all() {
+    std::lock_guard lock(mutex_);
     for (std::size_t source = 0; source < world_->size(); ++source) read(source);
   }
 
@@ -57,13 +66,19 @@ class process_mail {
 
   /// The oldest message of `source`, `group` and `tag` that has come whole; null when it has not.
   letter const* find(std::size_t source, std::uint64_t group, std::int64_t tag) {
+    std::lock_guard lock(mutex_);
     read(source);
     for (letter const& each : letters_)
       if (each.source == source && each.head.group == group && each.head.tag == tag)
         return each.done == each.head.bytes ? &each : nullptr;
     return nullptr;
   }
+  /// Bytes that have come from `source` so far.
+  std::uint64_t read_from(std::size_t source) const {
+    return world_->channel(source, rank_).read.load(std::memory_order_relaxed);
+  }
   void drop(letter const* l) {
+    std::lock_guard lock(mutex_);
     letters_.remove_if([&](letter const& each) { return &each == l; });
   }
 
@@ -110,8 +125,10 @@ class process_mail {
 
   std::shared_ptr<process_world<Compilation>> world_;
   std::size_t rank_;
+  std::mutex mutex_;
   std::list<letter> letters_;  // in the order they came
   std::vector<letter*> open_;  // of each source: the letter that is being read
+  std::vector<bool> writing_;  // to each target: whether a letter has been written in part
 };
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,10 +24,10 @@ class process_memory {
   process_memory() = default;
   /// Throws out_of_memory when the system has none.
   explicit process_memory(std::size_t bytes) : process_memory(memfd_create("lockstep", MFD_CLOEXEC), bytes, true) {}
-  /// Maps what process `owner` has open as `descriptor`. Throws communication_error when that is not possible, as
-  /// between containers.
-  process_memory(std::int64_t owner, int descriptor, std::size_t bytes)
-      : process_memory(open_of(owner, descriptor), bytes, false) {
+  /// Maps what process `owner` has open as `descriptor`. Throws communication_error when that is not possible or not
+  /// what has `identity`, as between containers.
+  process_memory(std::int64_t owner, int descriptor, std::int64_t identity, std::size_t bytes)
+      : process_memory(open_of(owner, descriptor, identity), bytes, false) {
     close_descriptor();
   }
   process_memory(process_memory&& other) noexcept { *this = std::move(other); }
@@ -43,6 +44,8 @@ class process_memory {
 
   unsigned char* data() const { return static_cast<unsigned char*>(data_); }
   int descriptor() const { return descriptor_; }
+  /// Tells it from every other memory of this machine, while the descriptor is open.
+  std::int64_t identity() const { return identity_of(descriptor_); }
   void close_descriptor() {
     if (descriptor_ >= 0) close(descriptor_);
     descriptor_ = -1;
@@ -60,13 +63,20 @@ class process_memory {
     close_descriptor();
     throw out_of_memory(text_of({"shared memory: found no way to map ", bytes, " bytes: ", why}));
   }
-  static int open_of(std::int64_t owner, int descriptor) {
+  static std::int64_t identity_of(int descriptor) {
+    struct stat found = {};
+    return fstat(descriptor, &found) == 0 ? static_cast<std::int64_t>(found.st_ino * 1000003 + found.st_dev) : -1;
+  }
+  static int open_of(std::int64_t owner, int descriptor, std::int64_t identity) {
     std::string const path = text_of({"/proc/", owner, "/fd/", descriptor});
     int const opened = open(path.c_str(), O_RDWR | O_CLOEXEC);
     if (opened < 0)
       throw communication_error(text_of({"shared memory: cannot open ", path, ": ", std::strerror(errno),
                                          "; processes of one machine must see each other's /proc"}));
-    return opened;
+    if (identity_of(opened) == identity) return opened;
+    close(opened);
+    throw communication_error(text_of({"shared memory: found something else as ", path,
+                                       " than its owner; processes of one machine must see each other's /proc"}));
   }
 
   void* data_ = nullptr;

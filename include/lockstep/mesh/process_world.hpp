@@ -39,6 +39,7 @@ enum class process_state : unsigned char { running, stopped, gone };
 struct process_channel {
   alignas(64) std::atomic<std::uint64_t> written;
   alignas(64) std::atomic<std::uint64_t> read;
+  std::atomic<std::uint64_t> end;  ///< where the run before ended, as its writer says
 };
 
 /// Ranks of processes that share a piece of memory. Runs (calls of spmd) are counted from 1.
@@ -102,11 +103,17 @@ class process_world {
     }
     return true;
   }
-  /// Rank `rank` is ready for the next run: what was sent to it and not received is gone.
+  /// Rank `rank` is ready for the next run, and writes nothing more in this one.
   void close(std::size_t rank) {
-    for (std::size_t source = 0; source < ranks_; ++source)
-      channel(source, rank).read.store(channel(source, rank).written.load());
+    for (std::size_t target = 0; target < ranks_; ++target)
+      channel(rank, target).end.store(channel(rank, target).written.load());
     at(rank).closed.store(run_);
+  }
+  /// At the beginning of a run, after enter: what was sent in the run before and not received is gone. Only its writer
+  /// knows where that ends: it may have gone on after its reader had given up.
+  void skip_old_letters(std::size_t source, std::size_t target) {
+    process_channel& c = channel(source, target);
+    c.read.store(c.end.load());
   }
 
   /// Rank `rank` fails: every rank that waits, or will, learns why. Only the first failure is kept.
