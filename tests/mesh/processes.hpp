@@ -53,6 +53,7 @@ std::vector<outcome> in_processes(std::size_t processes, std::size_t devices, do
   }
   std::vector<bool> ended(processes, false);
   double const end = begun + 60 + 5 * timeout;
+  int looks = 0;  // at which all that are left were stopped: for a moment, they may be so together with this process
   for (std::size_t gone = 0; gone < processes; usleep(500)) {
     std::size_t stopped = 0;
     for (std::size_t p = 0; p < processes; ++p) {
@@ -63,7 +64,8 @@ std::vector<outcome> in_processes(std::size_t processes, std::size_t devices, do
       }
       if (!ended[p] && ls::state_of_process(children[p]) == ls::process_state::stopped) ++stopped;
     }
-    if (stopped == processes - gone || ls::seconds_now() > end)
+    looks = stopped == processes - gone ? looks + 1 : 0;
+    if (looks > 20 || ls::seconds_now() > end)
       for (std::size_t p = 0; p < processes; ++p)
         if (!ended[p]) kill(children[p], SIGKILL);
   }

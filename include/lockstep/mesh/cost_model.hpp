@@ -67,13 +67,26 @@ double all_reduce_seconds(communicator& comm, std::size_t count, int rounds, int
   return times[times.size() / 2];
 }
 
+/// Small all_reduces for some milliseconds: threads that have just begun may share a core before they get one each.
+template <class Compilation = compilation>
+void warm_up(communicator& comm) {
+  double const begun = seconds_now();
+  double took = 0;
+  while (took < 10e-3) {  // the same on all ranks
+    all_reduce_seconds(comm, 2, 1, 50);
+    took = seconds_now() - begun;
+    comm.all_reduce(took, maximum{});
+  }
+}
+
 /// Measures the cost on a communicator, in some ten milliseconds, from all_reduces of 8 bytes and of 4 MiB, for
 /// predictions with collective_algorithm::direct. All ranks call it and get the same numbers.
 template <class Compilation = compilation>
 communication_cost measure_communication(communicator& comm) {
   constexpr std::size_t large = std::size_t{1} << 20;
   if (comm.size() == 1) return {};
-  double const small_time = all_reduce_seconds(comm, 2, 9, 50), large_time = all_reduce_seconds(comm, large, 5, 1);
+  warm_up(comm);
+  double const small_time = all_reduce_seconds(comm, 2, 9, 50), large_time = all_reduce_seconds(comm, large, 9, 1);
   collective_work const work =
       work_of(collective_kind::all_reduce, collective_algorithm::direct, large * sizeof(float), comm.size());
   return {small_time / work.steps, std::max(0.0, large_time - small_time) / work.bytes};
