@@ -69,7 +69,7 @@ class partial_results {
     for (entry const& each : known_)
       if (each.ranks.begin == s.begin && each.ranks.end == s.end) return each.values;
     std::size_t const middle = s.begin + left_ranks(s.end - s.begin);
-    auto const space = composed::scratch(count_ * how_.element.bytes);
+    composed::scratch const space(count_ * how_.element.bytes);
     void const* const inputs[] = {value_of({s.begin, middle}, to), value_of({middle, s.end}, space.get())};
     how_(inputs, 2, &to, 1, count_);
     return to;
@@ -80,20 +80,24 @@ class partial_results {
   std::vector<entry> known_;
 };
 
-/// The partial results of this machine, one after another, of `count` elements each; at(r) says where the elements of
-/// the machine's rank r are.
+/// Bytes of this machine's partial results of `count` elements.
+template <class Engine>
+std::size_t partial_bytes(grid<Engine> const& g, std::size_t count, rank_reduction const& how) {
+  return subtrees_of(g.column.rank(), g.per_machine(), g.all.size()).size() * count * how.element.bytes;
+}
+
+/// The partial results of this machine, one after another, of `count` elements each, to `results`; at(r) says where the
+/// elements of the machine's rank r are.
 template <class Engine, class At>
-auto reduce_machine(grid<Engine> const& g, std::size_t count, rank_reduction const& how, At const& at) {
-  auto const own = subtrees_of(g.column.rank(), g.per_machine(), g.all.size());
-  std::size_t const bytes = count * how.element.bytes;
-  auto results = composed::scratch(own.size() * bytes);
+void reduce_machine(grid<Engine> const& g, std::size_t count, rank_reduction const& how, At const& at,
+                    unsigned char* results) {
   std::vector<void const*> inputs(g.per_machine());
   for (std::size_t r = 0; r < inputs.size(); ++r) inputs[r] = at(r);
-  for (std::size_t k = 0; k < own.size(); ++k) {
-    void* const to = results.get() + k * bytes;
-    how(inputs.data() + (own[k].begin - g.machine.first), own[k].end - own[k].begin, &to, 1, count);
+  for (subtree const& each : subtrees_of(g.column.rank(), g.per_machine(), g.all.size())) {
+    void* const to = results;
+    how(inputs.data() + (each.begin - g.machine.first), each.end - each.begin, &to, 1, count);
+    results += count * how.element.bytes;
   }
-  return results;
 }
 
 /// Every rank of a column gives each other that part of its machine's partial results that it is for, and combines what
@@ -109,7 +113,7 @@ void reduce_column(grid<Engine>& g, unsigned char const* partial, std::size_t co
     trees.push_back(subtrees_of(m, g.per_machine(), g.all.size()));
     most = std::max(most, trees[m].size());
   }
-  auto const received = composed::scratch(g.machines() * most * mine * width);
+  composed::scratch const received(g.machines() * most * mine * width);
   auto const place = [&](std::size_t m) { return received.get() + m * most * mine * width; };
   auto const pack = [&](std::size_t m, unsigned char* into) {
     for (std::size_t k = 0; k < trees[me].size(); ++k)
@@ -119,7 +123,7 @@ void reduce_column(grid<Engine>& g, unsigned char const* partial, std::size_t co
   pack(me, place(me));
   g.column.each_peer([&](std::size_t peer) {
     std::size_t const bytes = trees[me].size() * size_of(peer) * width;
-    auto const packed = composed::scratch(bytes);
+    composed::scratch const packed(bytes);
     pack(peer, packed.get());
     g.column.exchange(peer, packed.get(), bytes, place(peer), trees[peer].size() * mine * width);
   });
@@ -132,18 +136,20 @@ void reduce_column(grid<Engine>& g, unsigned char const* partial, std::size_t co
 /// This rank's part of what all ranks of its machine have, as the machine's partial results: per_machine - 1 messages
 /// per rank.
 template <class Engine>
-auto reduce_own_part(grid<Engine>& g, unsigned char const* data, std::size_t count, rank_reduction const& how) {
+void reduce_own_part(grid<Engine>& g, unsigned char const* data, std::size_t count, rank_reduction const& how,
+                     unsigned char* results) {
   std::size_t const width = how.element.bytes, me = g.machine.rank();
   auto const mine = composed::part_of(count, me, g.per_machine());
-  auto const received = composed::scratch(g.per_machine() * mine.size() * width);
+  composed::scratch const received(g.per_machine() * mine.size() * width);
   g.machine.each_peer([&](std::size_t peer) {
     auto const theirs = composed::part_of(count, peer, g.per_machine());
     g.machine.exchange(peer, data + theirs.begin * width, theirs.size() * width,
                        received.get() + peer * mine.size() * width, mine.size() * width);
   });
-  return reduce_machine(g, mine.size(), how, [&](std::size_t r) {
+  auto const at = [&](std::size_t r) {
     return r == me ? data + mine.begin * width : received.get() + r * mine.size() * width;
-  });
+  };
+  reduce_machine(g, mine.size(), how, at, results);
 }
 
 /// Every rank has its part of `data` and gets the others': size() - 1 messages per rank.
@@ -167,7 +173,8 @@ bool all_reduce(grid<Engine> g, void* data, std::size_t count, rank_reduction co
   auto* const all = static_cast<unsigned char*>(data);
   auto const mine = composed::part_of(count, g.machine.rank(), g.per_machine());
   auto const part = [&](std::size_t m) { return composed::part_of(mine.size(), m, g.machines()); };
-  auto const partial = reduce_own_part(g, all, count, how);
+  composed::scratch const partial(partial_bytes(g, mine.size(), how));
+  reduce_own_part(g, all, count, how, partial.get());
   unsigned char* const own = all + mine.begin * width;
   reduce_column(
       g, partial.get(), mine.size(), [&](std::size_t m) { return part(m).begin; },
@@ -184,19 +191,20 @@ bool reduce_scatter(grid<Engine> g, void const* from, void* to, std::size_t coun
   if (!g.has_levels()) return false;
   std::size_t const bytes = count * how.element.bytes, me = g.machine.rank(), machines = g.machines();
   auto const* const in = static_cast<unsigned char const*>(from);
-  auto const received = composed::scratch(g.per_machine() * machines * bytes);
+  composed::scratch const received(g.per_machine() * machines * bytes);
   auto const place = [&](std::size_t r) { return received.get() + r * machines * bytes; };
   auto const pack = [&](std::size_t r, unsigned char* into) {  // what is for column r
     for (std::size_t m = 0; m < machines && bytes != 0; ++m)
       std::memcpy(into + m * bytes, in + (m * g.per_machine() + r) * bytes, bytes);
   };
   pack(me, place(me));
-  auto const packed = composed::scratch(machines * bytes);
+  composed::scratch const packed(machines * bytes);
   g.machine.each_peer([&](std::size_t peer) {
     pack(peer, packed.get());
     g.machine.exchange(peer, packed.get(), machines * bytes, place(peer), machines * bytes);
   });
-  auto const partial = reduce_machine(g, machines * count, how, place);
+  composed::scratch const partial(partial_bytes(g, machines * count, how));
+  reduce_machine(g, machines * count, how, place, partial.get());
   reduce_column(
       g, partial.get(), machines * count, [&](std::size_t m) { return m * count; }, [&](std::size_t) { return count; },
       to, how);
@@ -219,7 +227,7 @@ void all_gather(grid<Engine> g, void const* from, void* to, std::size_t bytes) {
   if (!g.has_levels()) return composed::all_gather(g.all, from, to, bytes);
   std::size_t const machines = g.machines(), me = g.machine.rank();
   auto* const out = static_cast<unsigned char*>(to);
-  auto const column = composed::scratch(machines * bytes), theirs = composed::scratch(machines * bytes);
+  composed::scratch const column(machines * bytes), theirs(machines * bytes);
   composed::all_gather(g.column, from, column.get(), bytes);
   auto const place = [&](std::size_t r, unsigned char const* values) {
     for (std::size_t m = 0; m < machines && bytes != 0; ++m)
