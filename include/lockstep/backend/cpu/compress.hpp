@@ -124,8 +124,9 @@ template <class F>
   for (; word != 0; word &= word - 1) f(static_cast<index>(__builtin_ctzll(word)));
 }
 
-/// Starts to bring 64 values that will be flagged soon into the L1 cache: flags are packed faster than caches further
-/// away are read. They may lie after the end: nothing is read.
+/// Starts to bring 64 values that will be flagged soon into the L1 cache: flags are packed faster than memory is read.
+/// (Not from caches: the few lines that a processor waits for at a time are then better left to its own prefetching.)
+/// They may lie after the end: nothing is read.
 template <class T>
 [[gnu::always_inline]] inline void fetch_ahead_of(T const* values) {
   constexpr std::size_t ahead = 8192, line = 64;
@@ -137,14 +138,14 @@ template <class T>
 /// Copies the flagged ones of 64 values (of the first `count` where fewer are left) to out[0], out[1], ..., of which
 /// `room` may be written; returns how many.
 template <class T>
-[[gnu::always_inline]] inline index compress_word(T const* values, std::uint64_t word, index count, T* out,
-                                                  index room) {
+[[gnu::always_inline]] inline index compress_word(T const* values, std::uint64_t word, index count, T* out, index room,
+                                                  bool fetches) {
   constexpr index lanes = compressor<sizeof(T)>::lanes;
   index kept = 0;
   if constexpr (lanes > 0) {
     constexpr std::uint64_t group = (std::uint64_t{1} << lanes) - 1;
     if (count >= flags_per_word && room >= flags_per_word) {
-      fetch_ahead_of(values);
+      if (fetches) fetch_ahead_of(values);
       for (index i = 0; i < flags_per_word; i += lanes) {
         std::uint64_t const flags = word >> i & group;
         compressor<sizeof(T)>::move(reinterpret_cast<char const*>(values + i), flags,
@@ -172,24 +173,24 @@ template <class T>
 }
 
 /// Copies the flagged ones of `count` values to out[0], out[1], ..., and returns how many. Up to `room` elements of
-/// `out` may be written, at least as many as are flagged; the more, the faster.
+/// `out` may be written, at least as many as are flagged; the more, the faster. `fetches`: the values lie in memory.
 template <class T>
-index compress(T const* values, std::uint64_t const* words, index count, T* out, index room) {
+index compress(T const* values, std::uint64_t const* words, index count, T* out, index room, bool fetches) {
   index kept = 0;
   for (index i = 0; i < count; i += flags_per_word)
-    kept += compress_word(values + i, *words++, count - i, out + kept, room - kept);
+    kept += compress_word(values + i, *words++, count - i, out + kept, room - kept, fetches);
   return kept;
 }
 
 /// The same, copying those that are not flagged.
 template <class T>
-index compress_others(T const* values, std::uint64_t const* words, index count, T* out, index room) {
+index compress_others(T const* values, std::uint64_t const* words, index count, T* out, index room, bool fetches) {
   index kept = 0;
   for (index i = 0; i < count; i += flags_per_word) {
     index const left = count - i;
     std::uint64_t const others =
         ~*words++ & (left < flags_per_word ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0});
-    kept += compress_word(values + i, others, left, out + kept, room - kept);
+    kept += compress_word(values + i, others, left, out + kept, room - kept, fetches);
   }
   return kept;
 }

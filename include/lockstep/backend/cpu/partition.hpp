@@ -76,8 +76,8 @@ class partitioner {
       index const size = std::min(last - at, selection_piece);
       std::uint64_t const* const words = words_.get() + at / flags_per_word;
       T const* const values = source_.values.read(at, at + size, space.values());
-      kept += compress(values, words, size, front + kept, selected - kept);
-      others += compress_others(values, words, size, back + others, last - first - selected - others);
+      kept += compress(values, words, size, front + kept, selected - kept, past_caches_);
+      others += compress_others(values, words, size, back + others, last - first - selected - others, past_caches_);
     }
   }
 

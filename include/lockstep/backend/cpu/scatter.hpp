@@ -186,8 +186,8 @@ void scatter_by_target(device const& where, T* target, index extent, V const* va
       LOCKSTEP_INDEPENDENT
       for (index i = 0; i < n; ++i) flags[i] = static_cast<std::make_unsigned_t<I>>(indices[at + i] - begin) < size;
       pack_flags(flags, n, words);
-      index const kept = compress(indices + at, words, n, near_places.data(), buffer_length);
-      compress(values + at, words, n, near_values.data(), buffer_length);
+      index const kept = compress(indices + at, words, n, near_places.data(), buffer_length, true);
+      compress(values + at, words, n, near_values.data(), buffer_length, true);
       for (index i = 0; i < kept; ++i)
         combine(target[static_cast<index>(near_places.data()[i])], near_values.data()[i]);
     }

@@ -77,7 +77,7 @@ class selector {
       index const end = std::min(last, at + selection_piece), room = last - first - kept;
       T const* const values = source_.load(at, end, space.values(), words);
       index found = 0;
-      if constexpr (Values) found = compress(values, words, end - at, target.values + kept, room);
+      if constexpr (Values) found = compress(values, words, end - at, target.values + kept, room, fetches_);
       if constexpr (Positions) found = compress_positions(at, words, end - at, target.positions + kept, room);
       kept += found;
     }
@@ -118,6 +118,7 @@ class selector {
   Source const& source_;
   index total_;
   target_type target_;
+  bool fetches_ = static_cast<std::size_t>(total_) * sizeof(T) >= stream_from_bytes;
   index blocks_ = (total_ + block - 1) / block;
 };
 
