@@ -57,13 +57,10 @@ class nccl_engine {
     if (found == started_.end()) return;
     started const what = std::move(found->second);
     started_.erase(found);
-    if (!what.end) return host_->finish(what.host - 1);
-    try {
+    if (what.end)
       where().state().wait(*what.end);
-    } catch (...) {
-      let_go();
-      throw;
-    }
+    else
+      host_->finish(what.host - 1);
   }
   /// What all ranks have queued runs to its end by itself.
   void abandon(std::uint64_t ticket) noexcept {
@@ -139,8 +136,6 @@ class nccl_engine {
   };
 
   device const& where() const { return host_->where; }
-  /// Waits until what is queued touches its operands no more, where the device's work cannot be told to.
-  void let_go() const { static_cast<void>(cudaStreamSynchronize(operations_.stream())); }
 
   static bool blocks_lie_on_gpu(transfer_blocks const& blocks) {
     for (auto const& each : blocks.out)
@@ -259,7 +254,7 @@ class nccl_engine {
     } catch (...) {  // the other ranks have queued their parts, and their GPUs would wait for ever
       if (agreed) {
         world_->abort();
-        let_go();
+        static_cast<void>(cudaStreamSynchronize(stream));  // what was queued has ended, and lets go of the operands
       }
       throw;
     }
