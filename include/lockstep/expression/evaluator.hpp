@@ -142,31 +142,32 @@ auto staged_row(Evaluator const& evaluator, coordinates<R> const& c, [[maybe_unu
   }
 }
 
+/// How many elements lie between the first one and that at c.
+template <std::size_t R>
+LOCKSTEP_INLINE index memory_offset(shape<R> const& strides, coordinates<R> const& c) {
+  index sum = 0;
+  LOCKSTEP_UNROLL
+  for (std::size_t axis = 0; axis < R; ++axis) sum += c[axis] * strides[axis];
+  return sum;
+}
+
 /// Strided memory; axes along which it repeats have stride 0.
 template <class T, std::size_t R>
 struct memory_evaluator {
   T const* data;
   shape<R> strides;
 
-  LOCKSTEP_INLINE T at(coordinates<R> const& c) const { return data[offset(c)]; }
+  LOCKSTEP_INLINE T at(coordinates<R> const& c) const { return data[memory_offset(strides, c)]; }
   LOCKSTEP_INLINE bool unit() const { return R == 0 || strides[R - 1] == 1; }
   LOCKSTEP_INLINE interval interior(index n) const { return {0, n}; }
   LOCKSTEP_INLINE pointer_row<T> row(coordinates<R> c) const {
     if constexpr (R > 0) c[R - 1] = 0;
-    return {data + offset(c)};
+    return {data + memory_offset(strides, c)};
   }
   LOCKSTEP_INLINE index steps(coordinates<R> const&) const { return any_steps; }
   LOCKSTEP_INLINE void advance(pointer_row<T>& row) const requires(R > 1) { row.data += strides[R - 2]; }
   LOCKSTEP_INLINE strided_line<T> line(coordinates<R> const& c) const requires(R > 1) {
-    return {data + offset(c), strides[R - 2]};
-  }
-
- private:
-  LOCKSTEP_INLINE index offset(coordinates<R> const& c) const {
-    index sum = 0;
-    LOCKSTEP_UNROLL
-    for (std::size_t axis = 0; axis < R; ++axis) sum += c[axis] * strides[axis];
-    return sum;
+    return {data + memory_offset(strides, c), strides[R - 2]};
   }
 };
 

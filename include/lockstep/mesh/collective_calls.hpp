@@ -115,6 +115,11 @@ collective_call exchanging(collective_kind kind, std::span<T const> from, rank_c
   place_blocks(blocks->in, bytes_of(to), to_counts, sizeof(T));
   return moving(kind, from.data(), to.data(), from.size(), 0, name, std::move(blocks));
 }
+template <class T>
+collective_call exchanging_blocks(std::shared_ptr<transfer_blocks const> blocks, char const* name) {
+  T* const nowhere = nullptr;
+  return moving(collective_kind::all_to_all_v, static_cast<T const*>(nowhere), nowhere, 0, 0, name, std::move(blocks));
+}
 
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

@@ -307,6 +307,15 @@ class communicator {
                                            rank_counts received_counts, char const* name = "") {
     return start(exchanging(collective_kind::all_to_all_v, values, counts, received, received_counts, me(), name));
   }
+  /// As all_to_all_v, for what lies in places of its own instead of one after another.
+  template <communicable T, class Compilation = compilation>
+  void exchange(std::shared_ptr<transfer_blocks const> blocks, char const* name = "") {
+    state_->run(exchanging_blocks<T>(std::move(blocks), name));
+  }
+  template <communicable T, class Compilation = compilation>
+  [[nodiscard]] pending start_exchange(std::shared_ptr<transfer_blocks const> blocks, char const* name = "") {
+    return start(exchanging_blocks<T>(std::move(blocks), name));
+  }
   /// Ranks do not know beforehand what they get: returns it, and how much of it is whose.
   template <communicable T, class Compilation = compilation>
   [[nodiscard]] std::pair<std::vector<T>, std::vector<std::size_t>> all_to_all_v(std::span<T const> values,

@@ -23,6 +23,8 @@ class mesh_ranks : public std::enable_shared_from_this<mesh_ranks> {
   std::size_t size() const { return devices_.size(); }
   /// Whether both run the same devices, be it with another timeout.
   bool same_devices(mesh_ranks const& other) const { return this == &other || devices_ == other.devices_; }
+  /// Whether the ranks' communicators move what lies in their devices' memory: not that of GPUs without NCCL.
+  virtual bool reaches_devices() const { return devices().is_cpu(); }
   /// Returns when all ranks have. When some throw, the first one's exception is rethrown.
   virtual void run(void (*f)(void* context, communicator& comm), void* context) = 0;
 
@@ -46,6 +48,10 @@ class local_ranks final : public mesh_ranks {
     }
   }
   ~local_ranks() override { stop(); }
+
+#if LOCKSTEP_NCCL
+  bool reaches_devices() const override { return true; }
+#endif
 
   void run(void (*f)(void*, communicator&), void* context) override {
     if (running_here() == this)
@@ -76,9 +82,21 @@ class local_ranks final : public mesh_ranks {
     for (std::size_t rank = 0; rank < size(); ++rank) everyone[rank] = rank;
     auto const group = std::make_shared<local_group<Compilation>>(world_, everyone);
     communicators_.clear();
-    for (std::size_t rank = 0; rank < size(); ++rank)
-      communicators_.emplace_back(local_engine<Compilation>(group, rank, devices().device(rank)),
-                                  devices().device(rank));
+#if LOCKSTEP_NCCL
+    if (!devices().is_cpu()) {
+      cuda::device_scope const scope(devices().device(0).number());  // which connecting changes
+      links_ = std::make_unique<cuda::gpu_rank_links>(devices());
+      for (std::size_t rank = 0; rank < size(); ++rank) connect(group, rank, *links_);
+      return;
+    }
+#endif
+    cpu_rank_links links;
+    for (std::size_t rank = 0; rank < size(); ++rank) connect(group, rank, links);
+  }
+  template <class Links>
+  void connect(std::shared_ptr<local_group<Compilation>> const& group, std::size_t rank, Links& links) {
+    device const& where = devices().device(rank);
+    communicators_.push_back(links.connect(local_engine<Compilation>(group, rank, where), where, rank));
   }
 
   void call(std::size_t rank, void (*f)(void*, communicator&), void* context) noexcept {
@@ -95,6 +113,9 @@ class local_ranks final : public mesh_ranks {
   void fail(std::size_t rank, std::string const& why) {
     thrown_[rank] = std::current_exception();
     world_->fail(rank, text_of({"rank ", rank, " failed", why}));
+#if LOCKSTEP_NCCL
+    if (links_) links_->fail();
+#endif
   }
 
   void serve(std::size_t rank) {
@@ -142,6 +163,9 @@ class local_ranks final : public mesh_ranks {
   }
 
   std::shared_ptr<local_world<Compilation>> world_;
+#if LOCKSTEP_NCCL
+  std::unique_ptr<cuda::gpu_rank_links> links_;  ///< of GPUs
+#endif
   std::vector<communicator> communicators_;
   std::vector<std::exception_ptr> thrown_;
   std::mutex turn_;

@@ -178,6 +178,23 @@ class sharded {
     return shards_to_array<Compilation>(elements(), where);
   }
 
+  // Expressions of the same elements, which are evaluated only where they stay on their devices (see
+  // sharded_views.hpp).
+
+  /// The elements from index `from` up to but not including `to` along every axis.
+  auto slice(lockstep::shape<Rank> const& from, lockstep::shape<Rank> const& to) const {
+    return as_node(*this).slice(from, to);
+  }
+  template <std::size_t NewRank>
+  auto reshape(lockstep::shape<NewRank> const& extents) const {
+    return as_node(*this).reshape(extents);
+  }
+  auto transpose() const { return as_node(*this).transpose(); }
+  template <std::size_t NewRank>
+  auto broadcast_to(lockstep::shape<NewRank> const& extents) const {
+    return as_node(*this).broadcast_to(extents);
+  }
+
   std::shared_ptr<shard_set<T, Rank>> const& shared_shards() const { return set_; }
 
  private:
@@ -216,8 +233,20 @@ struct [[nodiscard]] sharded_leaf : node_base<sharded_leaf<T, Rank>, T, Rank> {
     if (!shards) throw_sharded_without_shape();
   }
   lockstep::shape<Rank> const& shape() const { return shards->extents; }
+  /// Only who counts passes sees it: as one leaf with the bytes of all devices.
   template <class Visitor>
-  void visit(Visitor&&, bool = true) const {}
+  void visit(Visitor&& visitor, bool pointwise = true) const {
+    if constexpr (requires { visitor.end_pass(); }) {
+      array<T, Rank> const& first = shards->local.front();
+      window<T const, Rank, layout::dense>(first.shared_storage(), first.view())
+          .visit(
+              [&](leaf_info leaf) {
+                leaf.bytes = shards->extents.size() * sizeof(T);
+                visitor(leaf);
+              },
+              pointwise);
+    }
+  }
   [[gnu::cold, gnu::noinline]] void describe(std::string& text) const {
     append_text(text, {type_name<T>(), to_string(shape()), " on ", shards->ranks->size(), " devices"});
   }

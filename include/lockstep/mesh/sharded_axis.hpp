@@ -88,6 +88,29 @@ class piece_combiner {
   index width_;
 };
 
+/// Combines what ranks have accumulated of `count` values, in their order.
+template <class Reducer>
+struct rank_combiner {
+  static constexpr char const* title = Reducer::title;
+  static constexpr bool commutative = false;
+  using accumulator = typename Reducer::accumulator;
+  Reducer reducer;
+  index count;
+  LOCKSTEP_INLINE accumulator lift(accumulator a) const { return a; }
+  LOCKSTEP_INLINE accumulator combine(accumulator a, accumulator b) const { return reducer.combine(a, b); }
+  LOCKSTEP_INLINE reduced_t<Reducer> finish(accumulator a, index) const { return reducer.finish(a, count); }
+  reduced_t<Reducer> empty() const { return reducer.empty(); }
+};
+/// Counts places from where a rank's part begins.
+struct place_counter {
+  index begin;
+  template <class Accumulator>
+  LOCKSTEP_INLINE Accumulator operator()(Accumulator a) const {
+    a.at += begin;
+    return a;
+  }
+};
+
 template <class Reducer, class E>
 requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
   static constexpr bool has_shards = true;
@@ -110,6 +133,13 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
   static void compute(node_type const& e, array<result, R - 1>& target, rank_context const& here) {
     tree_placement const placed = lockstep::place(e.operand);
     if (placed.is_split() && R - 1 - placed.from_last == e.along && here.ranks > 1) {
+#if LOCKSTEP_CUDA
+      if constexpr (R > 1)
+        if (here.where.is_gpu() && here.reaches_devices && e.operand.size() != 0) {
+          array<result, R - 1> const found = combined_on_gpus(e, placed, here);
+          return take(as_node(found), e.extents, target, here);
+        }
+#endif
       array<result, R - 1> const all(here.where, e.extents,
                                      std::span<result const>(combined(e, placed, here).get(), e.extents.size()));
       return take(as_node(all), e.extents, target, here);
@@ -163,20 +193,56 @@ requires(has_shards<E>) struct shard_rules<axis_reduction<Reducer, E>> {
     if constexpr (R > 1) {
       line_pieces<compilation> const pieces(extent, here.ranks, here.where.is_cpu() && e.along != R - 1);
       std::vector<line_range> all;
-      owned_array<index> const counts(new index[here.ranks]);
+      std::vector<std::size_t> counts(here.ranks);
       for (std::size_t r = 0; r < here.ranks; ++r) {
         auto const theirs = pieces.of_rank(r);
-        counts[r] = static_cast<index>(theirs.size() * width);
+        counts[r] = theirs.size() * width;
         all.insert(all.end(), theirs.begin(), theirs.end());
       }
       auto const mine = accumulate(e, placed, pieces, here);
-      auto const values = here.gather(mine.get(), counts.get());
+      auto const values = here.gather(mine.get(), counts);
       piece_combiner<Reducer> combiner(e.reducer, all, values.get(), static_cast<index>(width));
       accumulator const* const total = pieces.exact() ? combiner.in_tree(0, pieces.units()) : combiner.in_order();
       for (std::size_t j = 0; j < width; ++j) results[j] = static_cast<result>(e.reducer.finish(total[j], extent));
     }
     return results;
   }
+
+#if LOCKSTEP_CUDA
+  /// Without the host: every GPU gets what all have accumulated, and combines it.
+  static array<result, R - 1> combined_on_gpus(node_type const& e, tree_placement const& placed,
+                                               rank_context const& here) {
+    index const extent = e.operand.shape()[e.along], width = static_cast<index>(e.extents.size());
+    local_part const part = part_of_rank(placed, e.operand.shape(), here);
+    auto const local = lockstep::localize(e.operand, part, here);
+    using L = std::remove_const_t<decltype(local)>;
+    std::vector<std::size_t> counts(here.ranks);
+    index lines = 0;  // of ranks that have elements
+    for (std::size_t r = 0; r < here.ranks; ++r) {
+      bool const any = rank_rows(extent, r, here.ranks).size() > 0;
+      counts[r] = any ? static_cast<std::size_t>(width) : 0;
+      lines += any;
+    }
+    array<accumulator, R - 1> mine(here.where, e.extents);
+    if (counts[here.rank] != 0) {
+      axis_reduction<accumulating<Reducer>, L> const own(accumulating<Reducer>{e.reducer}, local, axis(e.along));
+      if constexpr (positional<Reducer>) {
+        array<accumulator, R - 1> const in_part = evaluate_to_array<accumulator>(here.where, own);
+        mine = apply_nodes(place_counter{part.begin}, as_node(in_part));
+      } else {
+        mine = own;
+      }
+    }
+    array<accumulator, 2> all(here.where, shape<2>(lines, width));
+    here.comm.all_gather_v(std::span<accumulator const>(std::as_const(mine).data(), counts[here.rank]),
+                           std::span<accumulator>(all.data(), all.size()), rank_counts(counts), "partial results");
+    auto const leaf = as_node(all);
+    using combiner = rank_combiner<Reducer>;
+    array<result, 1> const found = evaluate_to_array<result>(
+        here.where, axis_reduction<combiner, std::remove_const_t<decltype(leaf)>>({e.reducer, extent}, leaf, axis(0)));
+    return array<result, R - 1>(found.shared_storage(), e.extents);
+  }
+#endif
 
   /// This rank's pieces, one after another.
   static owned_array<accumulator> accumulate(node_type const& e, tree_placement const& placed,

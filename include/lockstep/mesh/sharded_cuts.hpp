@@ -14,14 +14,16 @@ inline namespace LOCKSTEP_COMPILER {
 /// below j, when rank j is to begin at begin(j) of all elements in order. Of equal elements those of lower ranks come
 /// first. All boundaries are narrowed down at once: in every round each rank offers the middle of what it still has
 /// between, and the weighted median of the offers is looked up by all; a quarter or more is excluded each time.
-template <class T, class Less>
+template <class T, class Order>
 class exact_cuts {
  public:
-  exact_cuts(rank_context const& here, T const* sorted, index count, Less const& before)
+  exact_cuts(rank_context const& here, array<T> const& sorted, Order const& order)
       : here_(here),
-        sorted_(sorted),
-        count_(count),
-        before_(before),
+        array_(sorted),
+        sorted_(sorted.data()),
+        count_(sorted.extent(0)),
+        order_(order),
+        before_{order},
         low_(here.ranks + 1, 0),
         high_(here.ranks + 1, 0) {}
 
@@ -32,7 +34,7 @@ class exact_cuts {
     for (std::size_t j = 1; j < p; ++j) high_[j] = count_;
     low_[p] = high_[p] = count_;
     while (offer()) {
-      for (std::size_t j = 1; j < p; ++j) below_[j] = look_up(j);
+      look_up();
       gather_positions();
       for (std::size_t j = 1; j < p; ++j)
         if (weight_[j] > 0) narrow(j, begin(j));
@@ -103,12 +105,24 @@ class exact_cuts {
     }
     return low;
   }
-  positions look_up(std::size_t j) const {
-    if (weight_[j] == 0) return {};
-    T const& pivot = pivots_[j];
-    return {first_part([&](T const& v) { return before_(v, pivot); }),
-            first_part([&](T const& v) { return !before_(pivot, v); })};
+  void look_up() {
+#if LOCKSTEP_CUDA
+    if (here_.where.is_gpu()) return look_up_on_gpu();
+#endif
+    for (std::size_t j = 1; j < here_.ranks; ++j)
+      if (weight_[j] > 0)
+        below_[j] = {first_part([&](T const& v) { return before_(v, pivots_[j]); }),
+                     first_part([&](T const& v) { return !before_(pivots_[j], v); })};
   }
+#if LOCKSTEP_CUDA
+  /// All of them at once: a value that the host reads takes as long as a kernel.
+  void look_up_on_gpu() {
+    array<T> const pivots(here_.where, pivots_);
+    auto const less = lower_bound(array_, pivots, order_).to_host();
+    auto const not_greater = upper_bound(array_, pivots, order_).to_host();
+    for (std::size_t j = 1; j < here_.ranks; ++j) below_[j] = {less[j], not_greater[j]};
+  }
+#endif
   void gather_positions() {
     all_below_.resize(here_.ranks * here_.ranks);
     here_.comm.all_gather(std::span<positions const>(below_), std::span<positions>(all_below_));
@@ -137,9 +151,11 @@ class exact_cuts {
   }
 
   rank_context const& here_;
+  array<T> const& array_;
   T const* sorted_;
   index count_;
-  Less before_;
+  Order order_;
+  comparison<T, Order> before_;
   std::vector<index> low_, high_;
   std::vector<offered> offers_;
   std::vector<T> pivots_;

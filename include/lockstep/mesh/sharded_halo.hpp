@@ -16,7 +16,7 @@ struct halo_evaluator {
   shape<R> strides;
   index begin, end, extent, width_before;
 
-  LOCKSTEP_INLINE T at(coordinates<R> const& c) const { return base(c[0])[offset(c)]; }
+  LOCKSTEP_INLINE T at(coordinates<R> const& c) const { return base(c[0])[memory_offset(strides, c)]; }
   LOCKSTEP_INLINE bool unit() const { return true; }
   LOCKSTEP_INLINE interval interior(index n) const {
     if constexpr (R == 1)
@@ -27,7 +27,7 @@ struct halo_evaluator {
   LOCKSTEP_INLINE pointer_row<T> row(coordinates<R> c) const {
     if constexpr (R == 1) return {own};
     c[R - 1] = 0;
-    return {base(c[0]) + offset(c)};
+    return {base(c[0]) + memory_offset(strides, c)};
   }
   LOCKSTEP_INLINE index steps(coordinates<R> const& c) const requires(R > 1) {
     if constexpr (R > 2) return any_steps;
@@ -35,7 +35,7 @@ struct halo_evaluator {
   }
   LOCKSTEP_INLINE void advance(pointer_row<T>& row) const requires(R > 1) { row.data += strides[R - 2]; }
   LOCKSTEP_INLINE strided_line<T> line(coordinates<R> const& c) const requires(R > 1) {
-    return {base(c[0]) + offset(c), strides[R - 2]};
+    return {base(c[0]) + memory_offset(strides, c), strides[R - 2]};
   }
 
  private:
@@ -48,12 +48,6 @@ struct halo_evaluator {
     at = row - end;
     if (at < 0) at += extent;
     return after + (at - row) * strides[0];
-  }
-  LOCKSTEP_INLINE index offset(coordinates<R> const& c) const {
-    index sum = 0;
-    LOCKSTEP_UNROLL
-    for (std::size_t axis = 0; axis < R; ++axis) sum += c[axis] * strides[axis];
-    return sum;
   }
 };
 template <class T, std::size_t R>
@@ -118,7 +112,8 @@ struct halo_leaf : node_base<halo_leaf<T, Rank>, T, Rank> {
   }
 };
 
-/// Gets the rows of a halo from the ranks that have them, and gives those that others need.
+/// Gets the rows of a halo from the ranks that have them, and gives those that others need: now, or as halo.part.later
+/// says.
 template <class T, std::size_t Rank>
 halo_leaf<T, Rank> exchange_halo(shape<Rank> const& extents, array<T, Rank> const& shard, halo_width const& halo,
                                  rank_context const& here) {
@@ -126,28 +121,30 @@ halo_leaf<T, Rank> exchange_halo(shape<Rank> const& extents, array<T, Rank> cons
   auto const needs = [&](std::size_t r) { return halo_rows(halo, extent, r, here.ranks); };
   halo_rows const mine = needs(here.rank);
   halo_leaf<T, Rank> leaf(extents, shard, mine.own);
+  if (row == 0 || (halo.before == 0 && halo.after == 0)) return leaf;  // on all ranks
   leaf.width_before = mine.beside[0].size();
   for (int side : {0, 1})
     if (mine.beside[side].size() > 0)
       leaf.beside[side] = make_storage(here.where, static_cast<std::size_t>(mine.beside[side].size() * row), sizeof(T));
-  auto const place = [&](int side, index at) { return static_cast<T*>(leaf.beside[side]->data) + at * row; };
-  auto const from = [&](owned_range rows) { return shard.data() + (rows.begin - mine.own.begin) * row; };
-
-  mine.each_piece(mine.own, extent, [&](owned_range rows, int side, index at) {
-    here.where.state().copy(place(side, at), from(rows), static_cast<std::size_t>(rows.size() * row) * sizeof(T));
-  });
-  here.each_peer([&](std::size_t peer, bool first) {
+  auto exchange = std::make_unique<rank_exchange<T>>(here, "halo");
+  for (std::size_t peer = 0; peer < here.ranks; ++peer) {
     halo_rows const theirs = needs(peer);
-    auto const give = [&] {
-      theirs.each_piece(mine.own, extent,
-                        [&](owned_range rows, int, index) { here.send(from(rows), rows.size() * row, peer); });
-    };
-    if (first) give();
-    mine.each_piece(theirs.own, extent, [&](owned_range rows, int side, index at) {
-      here.receive(place(side, at), rows.size() * row, peer);
+    theirs.each_piece(mine.own, extent, [&](owned_range rows, int, index) {
+      exchange->give(peer, shard.data() + (rows.begin - mine.own.begin) * row, rows.size() * row);
     });
-    if (!first) give();
-  });
+    mine.each_piece(theirs.own, extent, [&](owned_range rows, int side, index at) {
+      exchange->take(peer, static_cast<T*>(leaf.beside[side]->data) + at * row, rows.size() * row);
+    });
+  }
+  if (!halo.part.later) {
+    exchange->run();
+    return leaf;
+  }
+  halo_schedule& later = *halo.part.later;
+  if (mine.beside[0].size() > 0) later.before = std::max(later.before, halo.before);
+  if (mine.beside[1].size() > 0) later.after = std::max(later.after, halo.after);
+  exchange->start();
+  later.exchanges.push_back(std::move(exchange));
   return leaf;
 }
 

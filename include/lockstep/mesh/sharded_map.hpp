@@ -31,6 +31,49 @@ void require_placement(E const& e, mesh_ranks* ranks, placement placed, shape<Ra
                           target.is_split() ? "split " + text_of_axis(target) : "on all devices", e);
 }
 
+/// Whether a tree has passes of its own, which every part of it would run again.
+struct pass_survey {
+  void const* within_pass = nullptr;
+  bool any = false;
+  template <class E>
+  void begin_pass(E const&) {
+    any = true;
+  }
+  void end_pass() {}
+  template <class Leaf>
+  void operator()(Leaf const&) {}
+};
+
+/// What a rank computes while halos are on their way, from so many elements on: computing in three parts has a price.
+inline constexpr index overlap_from = 1 << 15;
+
+/// Evaluates a rank's part, for which halos are still on their way: first the rows that need none, if there are enough,
+/// then those at its ends.
+template <node E, class T, std::size_t Rank>
+void assign_around_halos(device const& where, E const& e, view<T, Rank> const& target, halo_schedule& halos) {
+  index const rows = target.extents[0], begin = std::min(rows, halos.before), end = rows - halos.after;
+  index const row = rows == 0 ? 0 : static_cast<index>(target.size()) / rows;
+  pass_survey passes;
+  e.visit(passes);
+  if (passes.any || (end - begin) * row < overlap_from || overlap_of(e, target) != overlap::none) {
+    halos.finish();
+    return assign_into<true>(where, e, target);
+  }
+  auto const assign_rows = [&](index first, index last) {
+    if (first >= last) return;
+    shape<Rank> from, to = target.extents;
+    from[0] = first, to[0] = last;
+    view<T, Rank> part = target;
+    part.data += first * target.strides[0];
+    part.extents[0] = last - first;
+    assign_into<true>(where, slice_of(e, from, to), part);
+  };
+  assign_rows(begin, end);
+  halos.finish();
+  assign_rows(0, begin);
+  assign_rows(end, rows);
+}
+
 /// Evaluates each rank's part of `e` into the shards of a target that it fits.
 template <class T, std::size_t Rank, node E>
 void store_shards(shard_set<T, Rank>& target, E const& e) {
@@ -40,7 +83,12 @@ void store_shards(shard_set<T, Rank>& target, E const& e) {
     if constexpr (computed_together<E> && std::is_same_v<T, value_t<E>>) {
       shard_rules<E>::compute(e, mine, here);
     } else {
-      auto const local = localize(e, part_of_rank(placed, target.extents, here), here);
+      halo_schedule halos;
+      local_part part = part_of_rank(placed, target.extents, here);
+      if (placed.from_last + 1 == Rank) part.later = &halos;
+      auto const local = localize(e, part, here);
+      if constexpr (Rank > 0)
+        if (!halos.exchanges.empty()) return assign_around_halos(here.where, local, mine.view(), halos);
       assign_into<true>(here.where, local, mine.view());
     }
   });

@@ -3,92 +3,99 @@
 
 #include "../algorithm/gather.hpp"
 #include "../algorithm/histogram.hpp"
+#include "../algorithm/scatter.hpp"
+#include "../algorithm/search.hpp"
+#include "../algorithm/sort.hpp"
 #include "../core/owned_array.hpp"
 #include "sharded_map.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 
-/// The values of an array that ranks have in parts, at indices that each rank wants: indices go to who has the
-/// elements, and values come back.
-template <class T>
-class remote_gather {
- public:
-  remote_gather(rank_context const& here, index extent, std::vector<index> const& wanted)
-      : here_(here), extent_(extent), wanted_(wanted), order_(wanted.size()), asked_(here.ranks + 1, 0) {
-    std::vector<std::size_t> owner(wanted.size());
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      if (static_cast<std::uint64_t>(wanted[i]) >= static_cast<std::uint64_t>(extent))
-        throw_bad_index("gather", wanted[i], extent);
-      owner[i] = owner_of(wanted[i]);
-      ++asked_[owner[i] + 1];
-    }
-    for (std::size_t r = 0; r < here.ranks; ++r) asked_[r + 1] += asked_[r];
-    std::vector<index> next(asked_.begin(), asked_.end() - 1);
-    for (std::size_t i = 0; i < wanted.size(); ++i)
-      order_[static_cast<std::size_t>(next[owner[i]]++)] = static_cast<index>(i);
-  }
+/// Which of the indices that a rank wants belong to which rank.
+template <class Compilation>
+struct wanted_places {
+  array<index> order;               ///< the places of the indices, those of rank 0's elements first, and so on
+  array<index> indices;             ///< in that order
+  std::vector<std::size_t> counts;  ///< by rank
 
-  /// `mine` are this rank's elements, in the host's memory.
-  owned_array<T> run(T const* mine) const {
-    auto const all_asked = all_counts();
-    owned_array<T> values(new T[wanted_.size()]);
-    index const begin = split_begin(extent_, here_.rank, here_.ranks);
-    each_request(here_.rank, [&](index i) { values[place(i)] = mine[wanted_[place(i)] - begin]; });
-    here_.each_peer([&](std::size_t peer, bool first) {
-      auto const theirs = static_cast<std::size_t>(all_asked[peer * here_.ranks + here_.rank]);
-      std::vector<index> asks, asked(theirs);
-      each_request(peer, [&](index i) { asks.push_back(wanted_[place(i)]); });
-      exchange(asks.data(), asks.size(), asked.data(), theirs, peer, first);
-      owned_array<T> const answers(new T[theirs]), answered(new T[asks.size()]);
-      for (std::size_t i = 0; i < theirs; ++i) answers[i] = mine[asked[i] - begin];
-      exchange(answers.get(), theirs, answered.get(), asks.size(), peer, first);
-      std::size_t at = 0;
-      each_request(peer, [&](index i) { values[place(i)] = answered[at++]; });
-    });
-    return values;
+  /// `extent` elements are split among the ranks.
+  wanted_places(rank_context const& here, array<index> const& wanted, index extent) : counts(here.ranks) {
+    std::vector<index> begins(here.ranks + 1);
+    for (std::size_t r = 0; r <= here.ranks; ++r) begins[r] = split_begin(extent, r, here.ranks);
+    if (here.where.is_cpu())
+      count_by_owner(here, wanted, begins);
+    else
+      sort_by_owner(here, wanted, begins);
   }
 
  private:
-  std::size_t owner_of(index i) const {
-    std::size_t low = 0, high = here_.ranks - 1;
-    while (low < high) {
-      std::size_t const middle = (low + high + 1) / 2;
-      if (split_begin(extent_, middle, here_.ranks) <= i)
-        low = middle;
-      else
-        high = middle - 1;
+  template <class Begins>
+  void count_by_owner(rank_context const& here, array<index> const& wanted, Begins const& begins) {
+    index const count = wanted.extent(0), extent = begins.back();
+    std::vector<std::size_t> owners(wanted.size()), next(here.ranks, 0);
+    for (index i = 0; i < count; ++i) {
+      index const at = wanted.data()[i];
+      if (static_cast<std::uint64_t>(at) >= static_cast<std::uint64_t>(extent)) throw_bad_index("gather", at, extent);
+      auto const owner = static_cast<std::size_t>(std::upper_bound(begins.begin(), begins.end(), at) - begins.begin());
+      ++counts[owners[static_cast<std::size_t>(i)] = owner - 1];
     }
-    return low;
+    for (std::size_t r = 1; r < here.ranks; ++r) next[r] = next[r - 1] + counts[r - 1];
+    order = array<index>(here.where, count);
+    indices = array<index>(here.where, count);
+    for (index i = 0; i < count; ++i) {
+      std::size_t const at = next[owners[static_cast<std::size_t>(i)]]++;
+      order.data()[at] = i;
+      indices.data()[at] = wanted.data()[i];
+    }
   }
-  std::size_t place(index i) const { return static_cast<std::size_t>(order_[static_cast<std::size_t>(i)]); }
-  template <class F>
-  void each_request(std::size_t owner, F const& f) const {
-    for (index i = asked_[owner]; i < asked_[owner + 1]; ++i) f(i);
+  /// On a GPU. Indices are in order by owner when they are in order. They are not checked: the host would have to wait.
+  template <class Begins>
+  void sort_by_owner(rank_context const& here, array<index> const& wanted, Begins const& begins) {
+    indices = wanted;
+    order = array<index>(here.where, wanted.shape());
+    order = lockstep::indices();
+    sort_by_key(indices, order);
+    array<index> const bounds(here.where, std::vector<index>(begins.begin() + 1, begins.end() - 1));
+    std::vector<index> const cuts = array<index>(lower_bound(indices, bounds)).to_host();
+    for (std::size_t r = 0; r < here.ranks; ++r) {
+      index const begin = r == 0 ? 0 : cuts[r - 1], end = r + 1 < here.ranks ? cuts[r] : wanted.extent(0);
+      counts[r] = static_cast<std::size_t>(end - begin);
+    }
   }
-  std::vector<index> all_counts() const {
-    std::vector<index> mine(here_.ranks), all(here_.ranks * here_.ranks);
-    for (std::size_t r = 0; r < here_.ranks; ++r) mine[r] = asked_[r + 1] - asked_[r];
-    here_.comm.all_gather(std::span<index const>(mine), std::span<index>(all));
-    return all;
-  }
-  template <class U>
-  void exchange(U const* from, std::size_t sent, U* to, std::size_t received, std::size_t peer, bool first) const {
-    auto const give = [&] {
-      if (sent != 0) here_.comm.send(std::span<U const>(from, sent), peer);
-    };
-    if (first) give();
-    if (received != 0) here_.comm.receive(std::span<U>(to, received), peer);
-    if (!first) give();
-  }
-
-  rank_context const& here_;
-  index extent_;
-  std::vector<index> const& wanted_;
-  std::vector<index> order_;  ///< places of the wanted ones, by owner
-  std::vector<index> asked_;  ///< where each owner's begin
 };
 
+/// Part r of `from` goes to rank r; `to` gets those of all ranks in order.
+template <class T>
+void exchange_parts(rank_context const& here, array<T> const& from, std::vector<std::size_t> const& given, array<T>& to,
+                    std::vector<std::size_t> const& taken) {
+  rank_exchange<T> exchange(here, "gather");
+  T const* source = from.data();
+  T* target = to.data();
+  for (std::size_t peer = 0; peer < here.ranks; ++peer) {
+    exchange.give(peer, source, static_cast<index>(given[peer]));
+    exchange.take(peer, target, static_cast<index>(taken[peer]));
+    source += given[peer], target += taken[peer];
+  }
+  exchange.run();
+}
+
+/// The elements at `wanted`, of `extent` elements of which `mine` are this rank's: indices go to who has the elements,
+/// and values come back.
+template <class T>
+void gather_from_ranks(rank_context const& here, array<index> const& wanted, array<T> const& mine, index extent,
+                       array<T>& values) {
+  wanted_places<compilation> const asked(here, wanted, extent);
+  std::vector<std::size_t> counts_for(here.ranks);
+  here.comm.all_to_all(std::span<std::size_t const>(asked.counts), std::span<std::size_t>(counts_for), "gather");
+  array<index> requests(here.where, static_cast<index>(total_of(counts_for)));
+  exchange_parts(here, asked.indices, asked.counts, requests, counts_for);
+  index const begin = split_begin(extent, here.rank, here.ranks);
+  array<T> answers(here.where, requests.shape()), answered(here.where, wanted.shape());
+  if (requests.size() != 0) answers = gather(mine, requests - begin);
+  exchange_parts(here, answers, counts_for, answered, asked.counts);
+  if (wanted.size() != 0) scatter(values, asked.order, answered, distinct{});
+}
 template <class E, class I>
 requires(has_shards<E> || has_shards<I>) struct shard_rules<gather_node<E, I>> {
   static constexpr bool has_shards = true;
@@ -114,13 +121,14 @@ requires(has_shards<E> || has_shards<I>) struct shard_rules<gather_node<E, I>> {
       gather_node<std::remove_const_t<decltype(source)>, std::remove_const_t<decltype(at)>> const local(source, at);
       return assign_into<true>(here.where, local, target.view());
     }
-    auto const wanted = evaluate_to_array<index>(here.where, at).to_host();
+    index const count = static_cast<index>(at.size());
+    array<index, R> const wanted = evaluate_to_array<index>(here.where, at);
     index const extent = e.source.shape()[0];
     auto const mine = lockstep::localize(e.source, part_of_rank(from, e.source.shape(), here), here);
-    array<value, 1> const elements = evaluate_to_array<value>(here.where, mine).to(device::cpu());
-    auto const values = remote_gather<value>(here, extent, wanted).run(elements.data());
-    if (target.size() != 0)
-      here.where.state().copy_from_host(target.data(), values.get(), target.size() * sizeof(value));
+    array<value, 1> const elements = evaluate_to_array<value>(here.where, mine);
+    array<value, 1> values(here.where, count);
+    gather_from_ranks(here, array<index>(wanted.shared_storage(), values.shape()), elements, extent, values);
+    if (count != 0) here.where.state().copy(target.data(), values.data(), target.size() * sizeof(value));
   }
   static auto localize(node_type const& e, local_part const& part, rank_context const& here) {
     array<value, R> mine(here.where, part.shape_of(e.shape()));

@@ -60,8 +60,13 @@ class rank_accumulator {
     if (local.size() > 0)
       mine = evaluate_to_array<accumulator>(here.where,
                                             reduction<accumulating<Reducer>, L>(accumulating<Reducer>{reducer}, local));
+    return combined(reducer, mine, static_cast<index>(local.size()), part, extent_inner, here);
+  }
+  /// What all ranks have accumulated; this one `mine`, of `count` elements.
+  static accumulator combined(Reducer const& reducer, accumulator mine, index count, local_part const& part,
+                              index extent_inner, rank_context const& here) {
     if constexpr (positional<Reducer>) mine.at = in_whole(mine.at, part, extent_inner);
-    auto const sizes = here.gather(static_cast<index>(local.size()));
+    auto const sizes = here.gather(count);
     auto const all = here.gather(mine);
     bool any = false;
     accumulator total{};
@@ -97,62 +102,74 @@ class tile_reduction {
 
   tile_reduction(Reducer const& reducer, shape<R> const& extents, Evaluator const& evaluator, tile_owners const& owners,
                  rank_context const& here)
-      : reducer_(reducer), part_{reducer, evaluator}, partials_(part_, extents), owners_(owners), here_(here) {}
+      : reducer_(reducer),
+        part_{reducer, evaluator},
+        partials_(part_, extents),
+        owners_(owners),
+        here_(here),
+        mine_(owners.elements(here.rank)),
+        tiles_(owners.tiles_of(here.rank)),
+        first_(tiles_.begin * tile - mine_.begin),
+        // The last tile may go on among the elements of later ranks.
+        shared_(tiles_.size() > 0 && tiles_.end * tile > mine_.end && mine_.end < owners.total()),
+        count_(shared_ ? (tiles_.size() - 1) * tile : mine_.end - mine_.begin - first_),
+        own_(new accumulator[static_cast<std::size_t>(tiles_.size())]) {}
 
   accumulator run() {
-    owned_range const mine = owners_.elements(here_.rank), tiles = owners_.tiles_of(here_.rank);
-    owned_array<accumulator> const own(new accumulator[static_cast<std::size_t>(tiles.size())]);
-    owned_array<index> const counts(new index[here_.ranks]);
-    for (std::size_t r = 0; r < here_.ranks; ++r) counts[r] = owners_.tiles_of(r).size();
+    give_head();
+    if (tiles_.size() > 0) partials_.run(here_.where, first_, count_, own_.get());
+    return finish();
+  }
 
-    give_head(mine);
-    index const first = tiles.begin * tile - mine.begin;
-    // The last tile may go on among the elements of later ranks.
-    bool const shared = tiles.size() > 0 && tiles.end * tile > mine.end && mine.end < owners_.total();
-    index const whole = shared ? (tiles.size() - 1) * tile : mine.end - mine.begin - first;
-    if (tiles.size() > 0) partials_.run(here_.where, first, whole, own.get());
-    if (shared) own[static_cast<std::size_t>(tiles.size() - 1)] = shared_tile(mine, tiles.end - 1);
+  /// The steps of it, for several over the same elements: give_head, run_tile for every t below whole_tiles, finish.
+  index whole_tiles() const { return tiles_.size() > 0 ? (count_ + tile - 1) / tile : 0; }
+  void run_tile(index t) const { own_[static_cast<std::size_t>(t)] = partials_.run_one(first_, count_, t); }
+  accumulator finish() {
+    if (shared_) own_[static_cast<std::size_t>(tiles_.size() - 1)] = shared_tile(tiles_.end - 1);
     if constexpr (positional<Reducer>)
-      for (index t = 0; t < tiles.size(); ++t) own[static_cast<std::size_t>(t)].at = (tiles.begin + t) * tile;
-
-    auto const all = here_.gather(own.get(), counts.get());
+      for (index t = 0; t < tiles_.size(); ++t) own_[static_cast<std::size_t>(t)].at = (tiles_.begin + t) * tile;
+    std::vector<std::size_t> counts(here_.ranks);
+    for (std::size_t r = 0; r < here_.ranks; ++r) counts[r] = static_cast<std::size_t>(owners_.tiles_of(r).size());
+    auto const all = here_.gather(own_.get(), counts);
     accumulator total = cpu::combine_tree(reducer_, all.get(), owners_.tiles());
-    if constexpr (positional<Reducer>) find_place(total, mine);
+    if constexpr (positional<Reducer>) find_place(total);
     return total;
+  }
+  /// The elements before the first tile that begins here belong to a tile of an earlier rank.
+  void give_head() {
+    index const t = mine_.begin / tile;
+    if (mine_.size() == 0 || mine_.begin % tile == 0) return;
+    owned_range const head = mine_.both({t * tile, (t + 1) * tile});
+    owned_array<value> const values(new value[static_cast<std::size_t>(head.size())]);
+    partials_.read(0, head.size(), values.get());
+    here_.comm.send(std::span<value const>(values.get(), static_cast<std::size_t>(head.size())), owners_.owner(t));
   }
 
  private:
   static constexpr index tile = tile_owners::tile;
 
-  /// The elements before the first tile that begins here belong to a tile of an earlier rank.
-  void give_head(owned_range mine) {
-    index const t = mine.begin / tile;
-    if (mine.size() == 0 || mine.begin % tile == 0) return;
-    owned_range const head = mine.both({t * tile, (t + 1) * tile});
-    owned_array<value> const values(new value[static_cast<std::size_t>(head.size())]);
-    partials_.read(0, head.size(), values.get());
-    here_.send(values.get(), head.size(), owners_.owner(t));
-  }
-  accumulator shared_tile(owned_range mine, index t) {
+  accumulator shared_tile(index t) {
     owned_range const all = owned_range{t * tile, (t + 1) * tile}.both({0, owners_.total()});
     if (!tile_) tile_.reset(new value[static_cast<std::size_t>(tile)]);
-    owned_range const begun = mine.both(all);
-    partials_.read(begun.begin - mine.begin, begun.size(), tile_.get());
+    owned_range const begun = mine_.both(all);
+    partials_.read(begun.begin - mine_.begin, begun.size(), tile_.get());
     for (std::size_t r = here_.rank + 1; r < here_.ranks; ++r) {
       owned_range const theirs = owners_.elements(r).both(all);
-      if (theirs.size() > 0) here_.receive(tile_.get() + (theirs.begin - all.begin), theirs.size(), r);
+      if (theirs.size() > 0)
+        here_.comm.receive(
+            std::span<value>(tile_.get() + (theirs.begin - all.begin), static_cast<std::size_t>(theirs.size())), r);
     }
     return partials_.of_values(tile_.get(), all.size());
   }
   /// Where in the winning tile the value is: its owner looks, and tells the others.
-  void find_place(accumulator& best, owned_range mine) {
+  void find_place(accumulator& best) {
     index const t = best.at / tile;
     std::size_t const owner = owners_.owner(t);
     owned_range const all = owned_range{t * tile, (t + 1) * tile}.both({0, owners_.total()});
     if (owner == here_.rank) {
-      if (all.end <= mine.end || !tile_) {
+      if (all.end <= mine_.end || !tile_) {
         if (!tile_) tile_.reset(new value[static_cast<std::size_t>(tile)]);
-        partials_.read(all.begin - mine.begin, all.size(), tile_.get());
+        partials_.read(all.begin - mine_.begin, all.size(), tile_.get());
       }
       best.at += cpu::place_of<Reducer>(best.value, pointer_row<value>{tile_.get()}, 0, all.size());
     }
@@ -164,6 +181,11 @@ class tile_reduction {
   partials partials_;
   tile_owners owners_;
   rank_context const& here_;
+  owned_range mine_, tiles_;
+  index first_;  ///< of the elements here, where the first tile begins
+  bool shared_;
+  index count_;  ///< elements of the tiles that lie here alone
+  owned_array<accumulator> own_;
   owned_array<value> tile_;  ///< of the shared tile
 };
 
@@ -224,13 +246,6 @@ requires(has_shards<E>) reduced_t<Reducer> evaluate_to_value(reduction<Reducer, 
     if (here.local == 0) result = value;
   });
   return result;
-}
-
-/// Several reductions; each takes a pass of its own. Returns their values in rank-0 arrays in the host's memory.
-template <class... Reducers, class... Es>
-requires((has_shards<Es> || ...)) auto evaluate(reduction<Reducers, Es> const&... reductions) {
-  return std::make_tuple(
-      array<reduced_t<Reducers>, 0>(constant<reduced_t<Reducers>>(evaluate_to_value(reductions)))...);
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -1,7 +1,7 @@
 // Moving a sharded array to another placement.
 #pragma once
 
-#include "sharded_rank.hpp"
+#include "sharded_exchange.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -41,7 +41,7 @@ struct box {
   }
 };
 
-/// Fills this rank's new shard with what it had and what other ranks send.
+/// Fills this rank's new shard with what it had and what other ranks give.
 template <class T, std::size_t Rank>
 void reshard_together(shard_set<T, Rank> const& old, shard_set<T, Rank>& made, rank_context const& here) {
   array<T, Rank> const& mine = old.at(here.local);
@@ -49,21 +49,23 @@ void reshard_together(shard_set<T, Rank> const& old, shard_set<T, Rank>& made, r
   box<Rank> const had(old, here.rank), wanted(made, here.rank), kept = wanted.both(had);
   if (kept.extents().size() != 0) kept.in(target, wanted) = kept.in(mine, had);
   if (!old.placed.is_split()) return;
-  here.each_peer([&](std::size_t peer, bool first) {
-    box<Rank> const given = had.both(box<Rank>(made, peer)), got = wanted.both(box<Rank>(old, peer));
-    auto const give = [&] {
-      if (given.extents().size() == 0) return;
-      array<T, Rank> const piece = given.in(mine, had);
-      here.send(piece.data(), static_cast<index>(piece.size()), peer);
-    };
-    if (first) give();
-    if (got.extents().size() != 0) {
-      array<T, Rank> piece(here.where, got.extents());
-      here.receive(piece.data(), static_cast<index>(piece.size()), peer);
-      got.in(target, wanted) = piece;
-    }
-    if (!first) give();
-  });
+  rank_exchange<T> exchange(here, "reshard");
+  std::vector<array<T, Rank>> given, got;  // pieces, dense
+  for (std::size_t peer = 0; peer < here.ranks; ++peer) {
+    if (peer == here.rank) continue;
+    box<Rank> const gives = had.both(box<Rank>(made, peer)), takes = wanted.both(box<Rank>(old, peer));
+    if (gives.extents().size() != 0) given.emplace_back(gives.in(mine, had));
+    if (gives.extents().size() != 0) exchange.give(peer, std::as_const(given.back()).data(), given.back().size());
+    if (takes.extents().size() != 0) got.emplace_back(here.where, takes.extents());
+    if (takes.extents().size() != 0) exchange.take(peer, got.back().data(), got.back().size());
+  }
+  exchange.run();
+  auto next = got.begin();
+  for (std::size_t peer = 0; peer < here.ranks; ++peer) {
+    if (peer == here.rank) continue;
+    box<Rank> const takes = wanted.both(box<Rank>(old, peer));
+    if (takes.extents().size() != 0) takes.in(target, wanted) = *next++;
+  }
 }
 
 /// The same elements, placed otherwise on the same mesh. Every element that must move does so once.

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "../expression/neighbor.hpp"
-#include "sharded_rank.hpp"
+#include "sharded_exchange.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -26,11 +26,25 @@ tree_placement place_of_set(mesh_ranks* ranks, placement placed) {
   return {ranks, placed.is_split() ? Rank - 1 - placed.axis() : placement::whole};
 }
 
+/// Exchanges of halos that are under way while a rank computes what needs none of them.
+template <class Compilation>
+struct halos_under_way {
+  std::vector<std::unique_ptr<started_exchange>> exchanges;
+  index before = 0, after = 0;  ///< rows of the rank's own part, from its beginning and its end, that need one
+
+  void finish() {
+    for (auto const& each : exchanges) each->finish();
+    exchanges.clear();
+  }
+};
+using halo_schedule = halos_under_way<compilation>;
+
 /// A rank's part of an index space: [begin, end) of `extent` along one axis.
 struct local_part {
   std::size_t from_last;  ///< tree_placement::whole: all of it
   index begin, end, extent;
   std::size_t space_rank;
+  halo_schedule* later = nullptr;  ///< who finishes the exchanges that becoming local starts; null: they are finished
 
   /// Whether an operand of this shape is cut: not where it repeats along the axis, or does not have it.
   template <std::size_t R>

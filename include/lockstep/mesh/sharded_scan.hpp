@@ -4,6 +4,7 @@
 
 #include "../algorithm/scan.hpp"
 #include "../backend/cpu/scan_part.hpp"
+#include "../backend/cpu/scan_shared.hpp"
 #include "../core/owned_array.hpp"
 #include "sharded_reduce.hpp"
 
@@ -32,6 +33,8 @@ requires(has_shards<E>) struct shard_rules<scan_node<T, Op, E>> {
     if (placed.is_split() && here.ranks > 1) {
       if (here.where.is_cpu() && scans_everything(extent, here.ranks))
         return scan_everything(rule, local, extent, target, here);
+      if constexpr (cpu::scans_in_registers<T, Op>)
+        if (here.shares_memory) return scan_by_all(rule, local, extent, target, here);
       add_prefix(rule, local, extent, here);
     }
     if (target.extent(0) == local.shape()[0])
@@ -69,12 +72,60 @@ requires(has_shards<E>) struct shard_rules<scan_node<T, Op, E>> {
   static void scan_everything(scan_rule<T, Op> const& rule, L const& local, index extent, array<T, 1>& target,
                               rank_context const& here) {
     array<T, 1> const mine = evaluate_to_array<T>(here.where, local);
-    owned_array<index> const counts(new index[here.ranks]);
-    for (std::size_t r = 0; r < here.ranks; ++r) counts[r] = rank_rows(extent, r, here.ranks).size();
-    auto const values = here.gather(mine.data(), counts.get());
+    std::vector<std::size_t> counts(here.ranks);
+    for (std::size_t r = 0; r < here.ranks; ++r)
+      counts[r] = static_cast<std::size_t>(rank_rows(extent, r, here.ranks).size());
+    auto const values = here.gather(mine.data(), counts);
     array<T, 1> const all(here.where, shape<1>(extent),
                           std::span<T const>(values.get(), static_cast<std::size_t>(extent)));
     cut_out(rule, as_node(all), target, here);
+  }
+
+  /// All devices of this process take blocks of all parts in order.
+  template <class L>
+  static void scan_by_all(scan_rule<T, Op> const& rule, L const& local, index extent, array<T, 1>& target,
+                          rank_context const& here) {
+    require_device(local, here.where);
+    overlap const found = overlap_of(local, target.view());
+    array<T, 1> apart;  // what is read by others may not be overwritten
+    if (found == overlap::hazard) apart = array<T, 1>(here.where, target.shape());
+    array<T, 1>& out = found == overlap::hazard ? apart : target;
+    lowering context{here.where, {}};
+    auto const evaluator = local.lower(context, local.shape());
+    scan_by_all(rule, cpu::reader<std::remove_const_t<decltype(evaluator)>, 1>(evaluator, local.shape()), extent, out,
+                found == overlap::none, here);
+    if (found == overlap::hazard) here.where.state().copy(target.data(), apart.data(), target.size() * sizeof(T));
+  }
+  template <class Evaluator>
+  static void scan_by_all(scan_rule<T, Op> const& rule, cpu::reader<Evaluator, 1> const& from, index extent,
+                          array<T, 1>& out, bool may_pass_caches, rank_context const& here) {
+    using part = cpu::shared_scan_part<T, Evaluator>;
+    struct offer {
+      part const* mine;
+      std::shared_ptr<cpu::shared_chain<T>> const* chain;
+    };
+    index const blocks = (extent + cpu::scan_block - 1) / cpu::scan_block;
+    bool const past_caches = may_pass_caches &&
+                             static_cast<std::size_t>(extent) * sizeof(T) >= cpu::stream_from_bytes &&
+                             reinterpret_cast<std::uintptr_t>(out.data()) % 64 == 0;
+    part const mine{from,          cpu::memory_of<T>(from),
+                    out.data(),    rank_rows(extent, here.rank, here.ranks).begin / cpu::scan_block,
+                    out.extent(0), past_caches};
+    std::shared_ptr<cpu::shared_chain<T>> chain;
+    if (here.rank == 0) chain = std::make_shared<cpu::shared_chain<T>>(blocks, rule.initial, here.ranks);
+    std::vector<part const*> parts(here.ranks);
+    auto const all = here.gather(offer{&mine, &chain});
+    // From here on all ranks have come, and none may go before all are through.
+    if (here.rank != 0) chain = *all[0].chain;
+    for (std::size_t r = 0; r < here.ranks; ++r) parts[r] = all[r].mine;
+    cpu::shared_scanner<T, Op, Evaluator> scanner(rule, parts, blocks, *chain);
+    try {
+      cpu::run_sharing(here.where, mine.size, [&] { scanner.work(); });
+    } catch (...) {
+      chain->leave();
+      throw;
+    }
+    chain->leave();
   }
 
   /// Makes what all earlier ranks' elements come to the initial value.
@@ -87,27 +138,24 @@ requires(has_shards<E>) struct shard_rules<scan_node<T, Op, E>> {
     require_device(local, here.where);
     lowering context{here.where, {}};
     cpu::block_totals(here.where, rule, local.lower(context, local.shape()), mine, totals.get());
-    owned_array<index> const counts(new index[here.ranks]);
+    std::vector<std::size_t> counts(here.ranks);
     index before = 0;
     for (std::size_t r = 0; r < here.ranks; ++r) {
-      counts[r] = blocks(rank_rows(extent, r, here.ranks).size());
-      if (r < here.rank) before += counts[r];
+      index const count = blocks(rank_rows(extent, r, here.ranks).size());
+      counts[r] = static_cast<std::size_t>(count);
+      if (r < here.rank) before += count;
     }
-    auto const all = here.gather(totals.get(), counts.get());
+    auto const all = here.gather(totals.get(), counts);
     rule.initial = cpu::prefix_after(rule, all.get(), before);
     rule.has_initial = rule.has_initial || before > 0;
   }
   /// The same in the order of ranks: the bits depend on their number.
   template <class L>
   static void add_rank_prefix(scan_rule<T, Op>& rule, L const& local, rank_context const& here) {
+    using total_of = accumulating<operator_reducer<T, Op>>;
     T total{};
     index const mine = local.shape()[0];
-    if (mine > 0) {
-      scan_rule<T, Op> plain = rule;
-      plain.inclusive = true, plain.has_initial = false;
-      array<T, 1> const scanned = evaluate_to_array<T>(here.where, scan_node<T, Op, L>(plain, local));
-      here.where.state().copy_to_host(&total, scanned.data() + (mine - 1), sizeof(T));
-    }
+    if (mine > 0) total = evaluate_to_array<T>(here.where, reduction<total_of, L>(total_of{{T{}, rule.op}}, local));
     auto const sizes = here.gather(mine);
     auto const totals = here.gather(total);
     for (std::size_t r = 0; r < here.rank; ++r) {

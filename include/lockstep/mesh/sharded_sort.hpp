@@ -7,9 +7,11 @@
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 
-/// Sorted runs of several ranks, one after another.
-struct sorted_runs {
-  std::vector<index> begins;  ///< of each run, and the end of the last
+/// Sorted elements somewhere in this process's memory.
+template <class T>
+struct sorted_run {
+  T const* data;
+  index size;
 };
 
 /// Who gets which piece: rank r's elements [cuts[r][j], cuts[r][j + 1]) go to rank j.
@@ -19,27 +21,39 @@ class piece_exchange {
   piece_exchange(rank_context const& here, std::vector<index> const& cuts)
       : here_(here), cuts_(here.ranks * (here.ranks + 1)) {
     here.comm.all_gather(std::span<index const>(cuts), std::span<index>(cuts_));
-    runs_.begins.assign(1, 0);
-    for (std::size_t r = 0; r < here.ranks; ++r)
-      runs_.begins.push_back(runs_.begins.back() + piece(r, here.rank).size());
+    begins_.assign(1, 0);
+    for (std::size_t r = 0; r < here.ranks; ++r) begins_.push_back(begins_.back() + piece(r, here.rank).size());
   }
-  sorted_runs const& runs() const { return runs_; }
-  index total() const { return runs_.begins.back(); }
+  index total() const { return begins_.back(); }
+  /// This rank's pieces, of all ranks in order, where `got` has them.
+  template <class T>
+  std::vector<sorted_run<T>> runs(array<T> const& got) const {
+    std::vector<sorted_run<T>> all;
+    for (std::size_t r = 0; r < here_.ranks; ++r) all.push_back({got.data() + begins_[r], begins_[r + 1] - begins_[r]});
+    return all;
+  }
+  /// The same in the memory of the ranks that have them: `parts` are where their sorted parts begin.
+  template <class T>
+  std::vector<sorted_run<T>> runs_of(sorted_run<T> const* parts) const {
+    std::vector<sorted_run<T>> all;
+    for (std::size_t r = 0; r < here_.ranks; ++r) {
+      owned_range const there = piece(r, here_.rank);
+      all.push_back({parts[r].data + there.begin, there.size()});
+    }
+    return all;
+  }
 
   /// What this rank gets, in the order of ranks.
   template <class T>
   array<T> run(array<T> const& mine) const {
     array<T> got(here_.where, shape<1>(total()));
-    owned_range const own = piece(here_.rank, here_.rank);
-    if (own.size() > 0)
-      here_.where.state().copy(got.data() + runs_.begins[here_.rank], mine.data() + own.begin,
-                               static_cast<std::size_t>(own.size()) * sizeof(T));
-    here_.each_peer([&](std::size_t peer, bool first) {
+    rank_exchange<T> exchange(here_, "sorted pieces");
+    for (std::size_t peer = 0; peer < here_.ranks; ++peer) {
       owned_range const theirs = piece(here_.rank, peer);
-      if (first) here_.send(mine.data() + theirs.begin, theirs.size(), peer);
-      here_.receive(got.data() + runs_.begins[peer], piece(peer, here_.rank).size(), peer);
-      if (!first) here_.send(mine.data() + theirs.begin, theirs.size(), peer);
-    });
+      exchange.give(peer, mine.data() + theirs.begin, theirs.size());
+      exchange.take(peer, got.data() + begins_[peer], piece(peer, here_.rank).size());
+    }
+    exchange.run();
     return got;
   }
 
@@ -50,37 +64,51 @@ class piece_exchange {
   }
   rank_context const& here_;
   std::vector<index> cuts_;
-  sorted_runs runs_;
+  std::vector<index> begins_;  ///< of the pieces that this rank gets, and the end of the last
 };
 
-/// Merges runs, stably, by pairs.
+/// Merges two or more runs, stably, by pairs.
 template <class T, class Less>
-array<T> merge_runs(device const& where, array<T> values, sorted_runs runs, Less const& before) {
-  array<T> other(where, values.shape());
-  while (runs.begins.size() > 2) {
-    sorted_runs merged;
-    merged.begins.push_back(0);
-    for (std::size_t r = 0; r + 1 < runs.begins.size(); r += 2) {
-      index const begin = runs.begins[r], middle = runs.begins[r + 1];
-      index const end = r + 2 < runs.begins.size() ? runs.begins[r + 2] : middle;
-      cpu::merge(where,
-                 cpu::merge_part<T>{values.data() + begin, middle - begin, values.data() + middle, end - middle,
-                                    other.data() + begin},
-                 before);
-      merged.begins.push_back(end);
+array<T> merge_runs(device const& where, index total, std::vector<sorted_run<T>> runs, Less const& before) {
+  array<T> to(where, shape<1>(total)), other;
+  if (runs.size() > 2) other = array<T>(where, shape<1>(total));
+  while (runs.size() > 1) {
+    std::vector<sorted_run<T>> merged;
+    T* out = to.data();
+    for (std::size_t r = 0; r < runs.size(); r += 2) {
+      sorted_run<T> const a = runs[r], b = r + 1 < runs.size() ? runs[r + 1] : sorted_run<T>{nullptr, 0};
+      cpu::merge(where, cpu::merge_part<T>{a.data, a.size, b.data, b.size, out}, before);
+      merged.push_back({out, a.size + b.size});
+      out += a.size + b.size;
     }
-    std::swap(values, other);
     runs = std::move(merged);
+    if (runs.size() > 1) std::swap(to, other);
   }
-  return values;
+  return to;
+}
+
+/// Merges pieces of the ranks' sorted parts where they lie. Returns when all ranks are done with them.
+template <class T, class Less>
+array<T> merge_shared(rank_context const& here, array<T> const& sorted, piece_exchange<compilation> const& pieces,
+                      Less const& before) {
+  auto const parts = here.gather(sorted_run<T>{sorted.data(), sorted.extent(0)});
+  array<T> merged;
+  std::exception_ptr thrown;
+  try {
+    merged = merge_runs(here.where, pieces.total(), pieces.runs_of(parts.get()), before);
+  } catch (...) {  // the others still read what is here
+    thrown = std::current_exception();
+  }
+  here.comm.barrier();
+  if (thrown) std::rethrow_exception(thrown);
+  return merged;
 }
 
 /// The splitting of the sorted keys of all ranks at the bounds of the even split.
 template <class T, class Order>
 piece_exchange<compilation> even_pieces(rank_context const& here, array<T> const& sorted, index total,
                                         Order const& order) {
-  comparison<T, Order> const before{order};
-  exact_cuts<T, comparison<T, Order>> cuts(here, sorted.data(), sorted.extent(0), before);
+  exact_cuts<T, Order> cuts(here, sorted, order);
   return piece_exchange<compilation>(here, cuts.find([&](std::size_t j) { return split_begin(total, j, here.ranks); }));
 }
 
@@ -93,8 +121,10 @@ array<T> sort_together(array<T> const& mine, index total, Order const& order, ra
     sort(keys, order);
   if (here.ranks == 1) return keys;
   piece_exchange<compilation> const pieces = even_pieces(here, keys, total, order);
+  comparison<T, Order> const before{order};
+  if (here.shares_memory) return merge_shared(here, std::as_const(keys), pieces, before);
   array<T> got = pieces.run(keys);
-  if (here.where.is_cpu()) return merge_runs(here.where, std::move(got), pieces.runs(), comparison<T, Order>{order});
+  if (here.where.is_cpu()) return merge_runs(here.where, pieces.total(), pieces.runs(std::as_const(got)), before);
   if constexpr (Stable)
     stable_sort(got, order);
   else

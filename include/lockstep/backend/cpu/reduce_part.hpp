@@ -34,6 +34,10 @@ class tile_partials {
       }
     });
   }
+  /// One of them.
+  accumulator run_one(index first, index count, index t) const {
+    return one(first + t * tile, std::min(tile, count - t * tile));
+  }
   /// The partial result of a tile whose values have been read.
   accumulator of_values(value const* values, index count) const {
     return reduce_tile(reducer_, pointer_row<value>{values}, 0, count);
