@@ -87,6 +87,8 @@ void for_each_run_of_rows(shape<R> const& extents, index first, index last, F&& 
 
 /// Elements of the rows that are read before what lies at their edges is, so that it is found in the caches.
 inline constexpr index elements_of_run = 8192;
+/// Rows of at most so many elements are read as one. In longer ones it is worth more to find the edges in the caches.
+inline constexpr index longest_joined_row = 128;
 
 /// Reads an evaluator, which must outlive it, by ranges of the row-major index. (It is not copied: short loops would
 /// wait for the copy.)
@@ -176,8 +178,8 @@ class reader {
     } else {
       index const a = std::clamp(interior_.begin, begin, end), b = std::clamp(interior_.end, a, end);
       if constexpr (std::is_floating_point_v<T>)
-        if (rows > 1 && step == columns_ && all_inside(row) && rows_continue(evaluator_, columns_) &&
-            (columns_ - (b - a)) * rows <= buffer_length)
+        if (rows > 1 && columns_ <= longest_joined_row && step == columns_ && all_inside(row) &&
+            rows_continue(evaluator_, columns_) && (columns_ - (b - a)) * rows <= buffer_length)
           return read_as_one(c, row, a, b, rows, out);
       if (all_inside(row))
         copy_rows(unmasked(row), a, b, rows, out, step);
