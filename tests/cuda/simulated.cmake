@@ -5,7 +5,7 @@ set(launches_case "${CMAKE_CURRENT_LIST_DIR}/launches.cmake")
 add_test(NAME cuda.launches_counted
          COMMAND "${CMAKE_COMMAND}" -D PROGRAM=$<TARGET_FILE:cuda_tests> -D "SIMULATOR=${simulator}"
                  -D "WORK=${CMAKE_CURRENT_BINARY_DIR}" -P "${launches_case}")
-add_test(NAME cuda.sharded_copies
+add_test(NAME cuda.sharded_copies_counted
          COMMAND "${CMAKE_COMMAND}" -D PROGRAM=$<TARGET_FILE:cuda_tests> -D "SIMULATOR=${simulator}"
                  -D "WORK=${CMAKE_CURRENT_BINARY_DIR}" -P "${CMAKE_CURRENT_LIST_DIR}/sharded_copies.cmake")
 add_test(NAME cuda.no_gpu COMMAND "${simulator}" --devices 0 -- $<TARGET_FILE:cuda_tests> --no-skip "--test-case=no GPU:*")
@@ -19,8 +19,8 @@ add_test(NAME cuda.three_devices COMMAND "${simulator}" --devices 3 --check all 
                                          -- $<TARGET_FILE:cuda_tests> "--source-file=*/cuda/nccl_test.cu,*/cuda/sharded_test.cu")
 add_test(NAME cuda.two_devices COMMAND "${simulator}" --devices 2 --check all --schedule random:5
                                        -- $<TARGET_FILE:cuda_tests> --no-skip "--test-case=two GPUs:*")
-set_tests_properties(cuda.launches_counted cuda.sharded_copies cuda.no_gpu cuda.full_memory cuda.lazy cuda.random cuda.two_devices
-                     cuda.three_devices
+set_tests_properties(cuda.launches_counted cuda.sharded_copies_counted cuda.no_gpu cuda.full_memory cuda.lazy cuda.random
+                     cuda.two_devices cuda.three_devices
                      PROPERTIES LABELS cuda TIMEOUT 1800)
 
 # Long: every file under every schedule, with blocks in both orders, on one device and on two.

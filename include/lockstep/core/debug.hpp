@@ -8,6 +8,15 @@
 
 namespace lockstep::debug {
 
+/// The name of a kernel's type: the part of a function's name, as compilers print it, that says what Kernel is.
+template <class = void>
+[[gnu::cold, gnu::noinline]] std::string readable_kernel_name(std::string const& text) {
+  std::size_t const from = text.find("Kernel = ");
+  if (from == std::string::npos) return text;
+  std::size_t const end = text.find_first_of(";]", from);
+  return text.substr(from + 9, end - from - 9);
+}
+
 #if defined(LOCKSTEP_DEBUG)
 inline constexpr bool on = true;
 #else
@@ -34,8 +43,6 @@ class running_kernel {
  private:
   char const* before_;
 };
-
-std::string readable_kernel_name(std::string const& text);
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_bounds(argument_number argument, index const* extents,
                                                                        index const* at, std::size_t rank) {
@@ -81,14 +88,5 @@ struct running_kernel {
 };
 
 #endif
-
-/// The name of a kernel's type: the part of a function's name, as compilers print it, that says what Kernel is.
-template <class = void>
-[[gnu::cold, gnu::noinline]] std::string readable_kernel_name(std::string const& text) {
-  std::size_t const from = text.find("Kernel = ");
-  if (from == std::string::npos) return text;
-  std::size_t const end = text.find_first_of(";]", from);
-  return text.substr(from + 9, end - from - 9);
-}
 
 }  // namespace lockstep::debug
