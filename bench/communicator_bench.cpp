@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "mesh_cost.hpp"
 #include "paired.hpp"
 
 #ifdef PEER_GLOO
@@ -74,19 +75,10 @@ double predict(ls::communication_cost const& cost, std::size_t bytes) {
       ls::work_of(ls::collective_kind::all_reduce, ls::collective_algorithm::direct, static_cast<double>(bytes), 2));
 }
 
-ls::communication_cost cost_of(ls::mesh const& mesh) {
-  ls::communication_cost cost;
-  ls::spmd(mesh, [&](ls::communicator& comm) {
-    ls::communication_cost const found = ls::measure_communication(comm);
-    if (comm.rank() == mesh.first_local_rank()) cost = found;
-  });
-  return cost;
-}
-
 int rounds_for(std::size_t bytes) { return bytes > (std::size_t{8} << 20) ? 7 : 15; }
 
 void threads_alone() {
-  auto const cost = cost_of(ls::mesh::cpu(2, 1));
+  auto const cost = bench::cost_of(ls::mesh::cpu(2, 1));
   for (std::size_t bytes = smallest; bytes <= largest; bytes *= 4) {
     contender ours, copy;
     for (int round = 0; round < 2 * rounds_for(bytes); ++round) round_of_threads(bytes, ours, copy);
@@ -116,8 +108,9 @@ std::shared_ptr<gloo::rendezvous::Context> connect_gloo(ls::communicator& comm) 
 /// Two processes, the first of which has the threads, too.
 void with_processes() {
   ls::mesh const mesh = ls::mesh::mpi();
-  auto const thread_cost = mesh.first_local_rank() == 0 ? cost_of(ls::mesh::cpu(2, 1)) : ls::communication_cost{};
-  auto const cost = cost_of(mesh);
+  auto const thread_cost =
+      mesh.first_local_rank() == 0 ? bench::cost_of(ls::mesh::cpu(2, 1)) : ls::communication_cost{};
+  auto const cost = bench::cost_of(mesh);
   ls::spmd(mesh, [&](ls::communicator& comm) {
     bool const first = comm.rank() == 0;
 #ifdef PEER_GLOO

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "mesh_cost.hpp"
 #include "paired.hpp"
 
 namespace ls = lockstep;
@@ -90,15 +91,6 @@ struct figures {
   double seconds[2][task_count] = {};
 };
 
-ls::communication_cost cost_of(ls::mesh const& mesh) {
-  ls::communication_cost cost;
-  ls::spmd(mesh, [&](ls::communicator& comm) {
-    ls::communication_cost const found = ls::measure_communication(comm);
-    if (comm.rank() == mesh.first_local_rank()) cost = found;
-  });
-  return cost;
-}
-
 constexpr int warm_up = 20, rounds = 25;
 
 /// The median of one task on one mesh. Threads that have slept need some milliseconds to find cores of their own, so
@@ -153,7 +145,7 @@ void overhead(ls::mesh const& mesh, bool prints) {
 
 void devices_of_this_process() {
   figures found[4] = {{1}, {1, 2}, {2}, {4}};
-  for (figures& each : found) each.cost = cost_of(ls::mesh::cpu(each.devices, each.threads));
+  for (figures& each : found) each.cost = bench::cost_of(ls::mesh::cpu(each.devices, each.threads));
   for (bool weak : {false, true})
     for (std::size_t t = 0; t < task_count; ++t)
       for (figures& each : found) measure(ls::mesh::cpu(each.devices, each.threads), weak, t, each);
@@ -166,7 +158,7 @@ void devices_of_this_process() {
 /// Every process calls it; the first one adds a line to the file.
 void processes(ls::mesh const& mesh, char const* path) {
   figures found = {mesh.size()};
-  found.cost = cost_of(mesh);
+  found.cost = bench::cost_of(mesh);
   for (bool weak : {false, true})
     for (std::size_t t = 0; t < task_count; ++t) measure(mesh, weak, t, found);
   bool const first = mesh.first_local_rank() == 0;
