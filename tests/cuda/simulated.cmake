@@ -75,7 +75,7 @@ if(TARGET lockstep::nccl)
   target_link_libraries(cuda_rank_faults PRIVATE lockstep::cuda lockstep::nccl ${CMAKE_DL_LIBS})
   add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --schedule eager --check all -- $<TARGET_FILE:cuda_rank_faults>
                                                "--test-case=training:*")
-  set_tests_properties(cuda.rank_faults PROPERTIES LABELS cuda TIMEOUT 1800)
+  set_tests_properties(cuda.rank_faults PROPERTIES LABELS cuda TIMEOUT 400)
 endif()
 
 # Relocatable device code: files of both kinds compile and link with it. (The simulator cannot run it.)

@@ -14,7 +14,7 @@
 namespace faults {
 namespace {
 
-std::recursive_mutex mutex;  // guards what follows
+std::mutex mutex;  // guards what follows
 int until_failure = 0, waits = 0;
 char const* failing_function = nullptr;
 char const* failed = nullptr;
@@ -25,14 +25,25 @@ F* next(F*, char const* name) {
   return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
 }
 
+/// The file, program or library, that holds an address.
+void* file_of(void const* address) {
+  Dl_info found = {};
+  return dladdr(address, &found) ? found.dli_fbase : nullptr;
+}
+
 }  // namespace
 
-bool fails(char const* function) {
-  std::lock_guard const lock(mutex);
-  ++calls[function];
-  if (until_failure == 0 || (failing_function && std::strcmp(failing_function, function) != 0)) return false;
-  if (--until_failure > 0) return false;
-  failed = function;
+bool fails(char const* function, void const* caller) {
+  static void* const program = file_of(&calls);
+  if (file_of(caller) != program) return false;
+
+  {
+    std::lock_guard const lock(mutex);
+    ++calls[function];
+    if (until_failure == 0 || (failing_function && std::strcmp(failing_function, function) != 0)) return false;
+    if (--until_failure > 0) return false;
+    failed = function;
+  }  // the runtime takes a lock of its own, under which it may call what comes here
   static auto* const set_device = next(&cudaSetDevice, "cudaSetDevice");
   static_cast<void>(set_device(-1));  // so that CUDA has a last error, which is how CUB learns of a failed launch
   return true;
@@ -66,10 +77,10 @@ int synchronizations() {
 
 extern "C" {
 
-#define FAULTS_CALL(NAME, ERROR, PARAMETERS, ARGUMENTS)   \
-  cudaError_t NAME PARAMETERS {                           \
-    static auto* const real = faults::next(&NAME, #NAME); \
-    return faults::fails(#NAME) ? ERROR : real ARGUMENTS; \
+#define FAULTS_CALL(NAME, ERROR, PARAMETERS, ARGUMENTS)                                \
+  cudaError_t NAME PARAMETERS {                                                        \
+    static auto* const real = faults::next(&NAME, #NAME);                              \
+    return faults::fails(#NAME, __builtin_return_address(0)) ? ERROR : real ARGUMENTS; \
   }
 
 FAULTS_CALL(cudaGetDevice, cudaErrorInitializationError, (int* n), (n))
@@ -114,7 +125,7 @@ FAULTS_CALL(cudaGraphLaunch, cudaErrorInvalidValue, (cudaGraphExec_t e, cudaStre
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* g) {
   static auto* const real = faults::next(&cudaStreamEndCapture, "cudaStreamEndCapture");
   cudaError_t const status = real(s, g);
-  if (!faults::fails("cudaStreamEndCapture")) return status;
+  if (!faults::fails("cudaStreamEndCapture", __builtin_return_address(0))) return status;
   if (*g) cudaGraphDestroy(*g);
   *g = nullptr;
   return cudaErrorStreamCaptureInvalidated;
@@ -123,23 +134,24 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* g) {
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
   static auto* const real = faults::next(&cudaStreamSynchronize, "cudaStreamSynchronize");
   faults::count_wait();
-  return faults::fails("cudaStreamSynchronize") ? cudaErrorLaunchTimeout : real(s);
+  return faults::fails("cudaStreamSynchronize", __builtin_return_address(0)) ? cudaErrorLaunchTimeout : real(s);
 }
 
 cublasStatus_t cublasCreate_v2(cublasHandle_t* h) {
   static auto* const real = faults::next(&cublasCreate_v2, "cublasCreate_v2");
-  return faults::fails("cublasCreate_v2") ? CUBLAS_STATUS_ALLOC_FAILED : real(h);
+  return faults::fails("cublasCreate_v2", __builtin_return_address(0)) ? CUBLAS_STATUS_ALLOC_FAILED : real(h);
 }
 cublasStatus_t cublasSetStream_v2(cublasHandle_t h, cudaStream_t s) {
   static auto* const real = faults::next(&cublasSetStream_v2, "cublasSetStream_v2");
-  return faults::fails("cublasSetStream_v2") ? CUBLAS_STATUS_NOT_INITIALIZED : real(h, s);
+  return faults::fails("cublasSetStream_v2", __builtin_return_address(0)) ? CUBLAS_STATUS_NOT_INITIALIZED : real(h, s);
 }
 cublasStatus_t cublasSgemm_v2_64(cublasHandle_t h, cublasOperation_t ta, cublasOperation_t tb, int64_t m, int64_t n,
                                  int64_t k, float const* x, float const* a, int64_t ra, float const* b, int64_t rb,
                                  float const* y, float* c, int64_t rc) {
   static auto* const real = faults::next(&cublasSgemm_v2_64, "cublasSgemm_v2_64");
-  return faults::fails("cublasSgemm_v2_64") ? CUBLAS_STATUS_EXECUTION_FAILED
-                                            : real(h, ta, tb, m, n, k, x, a, ra, b, rb, y, c, rc);
+  return faults::fails("cublasSgemm_v2_64", __builtin_return_address(0))
+             ? CUBLAS_STATUS_EXECUTION_FAILED
+             : real(h, ta, tb, m, n, k, x, a, ra, b, rb, y, c, rc);
 }
 
 }  // extern "C"

@@ -11,8 +11,9 @@ void fail_call_of(char const* function, int k);
 /// Which call failed since then; nullptr: none did, for there were not as many.
 char const* failed_call();
 
-/// For the definitions of functions: whether this call is to fail. Counts it.
-bool fails(char const* function);
+/// For the definitions of functions, which give the address they return to: whether this call is to fail. Counts it.
+/// Only the program's own calls count and fail: what libraries call among themselves is theirs.
+bool fails(char const* function, void const* caller);
 /// How often a function was called.
 int calls_of(char const* function);
 

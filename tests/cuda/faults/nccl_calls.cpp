@@ -6,10 +6,10 @@
 
 extern "C" {
 
-#define FAULTS_CALL(NAME, PARAMETERS, ARGUMENTS)                                          \
-  ncclResult_t NAME PARAMETERS {                                                          \
-    static auto* const real = reinterpret_cast<decltype(&NAME)>(dlsym(RTLD_NEXT, #NAME)); \
-    return faults::fails(#NAME) ? ncclSystemError : real ARGUMENTS;                       \
+#define FAULTS_CALL(NAME, PARAMETERS, ARGUMENTS)                                                 \
+  ncclResult_t NAME PARAMETERS {                                                                 \
+    static auto* const real = reinterpret_cast<decltype(&NAME)>(dlsym(RTLD_NEXT, #NAME));        \
+    return faults::fails(#NAME, __builtin_return_address(0)) ? ncclSystemError : real ARGUMENTS; \
   }
 
 FAULTS_CALL(ncclCommInitAll, (ncclComm_t * all, int n, int const* numbers), (all, n, numbers))
@@ -39,7 +39,7 @@ FAULTS_CALL(ncclGroupStart, (), ())
 // Ends the group also when it fails, as NCCL does.
 ncclResult_t ncclGroupEnd() {
   static auto* const real = reinterpret_cast<decltype(&ncclGroupEnd)>(dlsym(RTLD_NEXT, "ncclGroupEnd"));
-  if (!faults::fails("ncclGroupEnd")) return real();
+  if (!faults::fails("ncclGroupEnd", __builtin_return_address(0))) return real();
   static_cast<void>(real());
   return ncclSystemError;
 }
