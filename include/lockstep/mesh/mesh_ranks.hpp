@@ -155,7 +155,10 @@ class local_ranks final : public mesh_ranks {
 
   /// What failed is over: ranks begin anew with the next call.
   [[noreturn]] void rethrow() {
-    std::size_t const first = world_->first_failure().rank;
+    std::size_t first = world_->first_failure().rank;
+#if LOCKSTEP_NCCL
+    if (links_ && thrown_[links_->culprit(first)]) first = links_->culprit(first);
+#endif
     std::exception_ptr const thrown = thrown_[first];
     for (std::exception_ptr& each : thrown_) each = nullptr;
     connect();

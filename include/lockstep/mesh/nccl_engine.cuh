@@ -30,9 +30,13 @@ inline bool lies_on_gpu(void const* data) {
 /// by NCCL and a kernel combines them. Operators that GPUs cannot call, and messages, go through host memory.
 class nccl_engine {
  public:
+  /// `world_rank` is this rank's number in the world.
   nccl_engine(std::shared_ptr<communicator_state> host, std::shared_ptr<nccl_link> link,
-              std::shared_ptr<nccl_world> world)
-      : host_(std::move(host)), operations_(std::move(link), host_->rank(), host_->size()), world_(std::move(world)) {}
+              std::shared_ptr<nccl_world> world, std::size_t world_rank)
+      : host_(std::move(host)),
+        operations_(std::move(link), host_->rank(), host_->size()),
+        world_(std::move(world)),
+        world_rank_(world_rank) {}
 
   std::size_t rank() const { return host_->rank(); }
   std::size_t size() const { return host_->size(); }
@@ -57,10 +61,13 @@ class nccl_engine {
     if (found == started_.end()) return;
     started const what = std::move(found->second);
     started_.erase(found);
-    if (what.end)
+    if (!what.end) return host_->finish(what.host - 1);
+    try {
       where().state().wait(*what.end);
-    else
-      host_->finish(what.host - 1);
+    } catch (...) {  // no order of streams keeps the operands until the collective has ended
+      static_cast<void>(cudaStreamSynchronize(operations_.stream()));
+      throw;
+    }
   }
   /// What all ranks have queued runs to its end by itself.
   void abandon(std::uint64_t ticket) noexcept {
@@ -79,16 +86,21 @@ class nccl_engine {
   void barrier() { host_->run({}); }
 
   nccl_engine split(std::int64_t color) {
+    device_scope const scope(operations_.link().number());
     std::vector<std::int64_t> colors(size());
     gather_on_host(&color, 1, colors.data(), "color (split)");
     int const number = static_cast<int>(std::find(colors.begin(), colors.end(), color) - colors.begin());
-    ncclComm_t part = nullptr;
-    operations_.link().call("ncclCommSplit", [&](ncclComm_t comm) {
-      return ncclCommSplit(comm, number, static_cast<int>(rank()), &part, nullptr);
-    });
-    auto const link = std::make_shared<nccl_link>(operations_.link().number(), part);
-    world_->add_part(link);
-    return nccl_engine(host_->split(color), link, world_);
+    std::shared_ptr<nccl_link> link;
+    try {
+      ncclComm_t const part = operations_.link().split(number, static_cast<int>(rank()));
+      link = std::make_shared<nccl_link>(operations_.link().number(), part);
+      world_->add_part(link);
+      link->call("ncclCommSplit", state_of);
+    } catch (...) {  // the other ranks would wait for ever
+      world_->abort(world_rank_);
+      throw;
+    }
+    return nccl_engine(host_->split(color), link, world_, world_rank_);
   }
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
@@ -253,7 +265,7 @@ class nccl_engine {
       return counted_pointer<event_state>(new gpu_event(operations_.link().number(), stream, where().name()));
     } catch (...) {  // the other ranks have queued their parts, and their GPUs would wait for ever
       if (agreed) {
-        world_->abort();
+        world_->abort(world_rank_);
         static_cast<void>(cudaStreamSynchronize(stream));  // what was queued has ended, and lets go of the operands
       }
       throw;
@@ -278,6 +290,7 @@ class nccl_engine {
   std::shared_ptr<communicator_state> host_;
   nccl_operations operations_;
   std::shared_ptr<nccl_world> world_;
+  std::size_t world_rank_;
   std::uint64_t next_ = 0;
   std::map<std::uint64_t, started> started_;
 };

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <nccl.h>
+#include <time.h>
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "../device/device.hpp"
@@ -23,7 +25,17 @@ namespace cuda {
                last && *last ? ": " : "", last ? last : "", "; NCCL_DEBUG=WARN makes it say more"}));
 }
 
-/// One rank's NCCL communicator. Another thread may abort it.
+/// Whether a call was taken: communicators that never block (see nccl_world) may say that they are still at it.
+inline bool was_taken(ncclResult_t status) { return status == ncclSuccess || status == ncclInProgress; }
+
+/// How a call that was taken goes on.
+inline ncclResult_t state_of(ncclComm_t comm) {
+  ncclResult_t state = ncclSuccess;
+  ncclResult_t const asked = ncclCommGetAsyncError(comm, &state);
+  return asked == ncclSuccess ? state : asked;
+}
+
+/// One rank's NCCL communicator. Another thread may abort it at any time, also while a call is in progress.
 class nccl_link {
  public:
   /// Owns `comm`, also when this throws.
@@ -50,23 +62,44 @@ class nccl_link {
   int number() const { return number_; }
   cudaStream_t stream() const { return stream_; }
 
-  /// Calls f(communicator), and throws communication_error unless it returns ncclSuccess.
+  /// Calls f(communicator), waits while that is in progress, and throws communication_error unless it succeeds. The GPU
+  /// must be the current one: choosing it here could fail for one rank alone, when all have agreed.
   template <class F>
   void call(char const* name, F const& f) {
-    device_scope const scope(number_);
-    std::lock_guard const lock(mutex_);
-    if (!comm_) throw communication_error(text_of({name, " on gpu:", number_, ": another rank failed"}));
-    ncclResult_t const status = f(comm_);
+    ncclResult_t status = ask(name, f);
+    for (int i = 0; status == ncclInProgress; ++i) {
+      let_others_run(i);
+      status = ask(name, state_of);
+    }
     if (status != ncclSuccess) throw_nccl(status, name, number_);
   }
 
-  /// Ends what is queued, so that nobody waits for a rank that will not come. Calls throw afterwards.
+  /// This rank's communicator among those that give the same color. Throws as `call`.
+  ncclComm_t split(int color, int key) {
+    part_ = nullptr;  // which NCCL may write later, from a thread of its own
+    call("ncclCommSplit", [&](ncclComm_t comm) { return ncclCommSplit(comm, color, key, &part_, nullptr); });
+    return std::exchange(part_, nullptr);
+  }
+
+  /// Ends what is queued or in progress, so that nobody waits for a rank that will not come. Calls throw afterwards.
   void abort() noexcept {
     std::lock_guard const lock(mutex_);
     if (comm_) on_this_gpu([&] { static_cast<void>(ncclCommAbort(std::exchange(comm_, nullptr))); });
   }
 
  private:
+  template <class F>
+  ncclResult_t ask(char const* name, F const& f) {
+    std::lock_guard const lock(mutex_);
+    if (!comm_) throw communication_error(text_of({name, " on gpu:", number_, ": another rank failed"}));
+    return f(comm_);
+  }
+  static void let_others_run(int times) {
+    if (times < 100) return std::this_thread::yield();
+    timespec const pause = {0, 20000};
+    nanosleep(&pause, nullptr);
+  }
+
   template <class F>
   void on_this_gpu(F const& f) noexcept {
     int before = number_;
@@ -78,19 +111,30 @@ class nccl_link {
 
   int number_;
   ncclComm_t comm_;
+  ncclComm_t part_ = nullptr;
   cudaStream_t stream_ = nullptr;
   std::mutex mutex_;
 };
 
-/// The links of all ranks of one run in this process, and of what those ranks were split into.
+/// The links of all ranks of one run in this process, and of what those ranks were split into. Their communicators
+/// never block: a call that connects GPUs needs all ranks, and a rank that fails must be able to abort it meanwhile.
 class nccl_world {
  public:
   explicit nccl_world(std::vector<int> const& numbers) {
     std::vector<ncclComm_t> comms(numbers.size());
-    ncclResult_t const status = ncclCommInitAll(comms.data(), static_cast<int>(numbers.size()), numbers.data());
-    if (status != ncclSuccess) throw_nccl(status, "ncclCommInitAll", numbers.front());
-    for (std::size_t rank = 0; rank < numbers.size(); ++rank)
-      links_.push_back(std::make_shared<nccl_link>(numbers[rank], comms[rank]));
+    try {
+      connect(numbers, comms);
+      for (std::size_t rank = 0; rank < numbers.size(); ++rank) {
+        device_scope const scope(numbers[rank]);
+        links_.push_back(std::make_shared<nccl_link>(numbers[rank], std::exchange(comms[rank], nullptr)));
+        links_.back()->call("ncclCommInitRankConfig", state_of);
+      }
+    } catch (...) {
+      abort();
+      for (ncclComm_t comm : comms)
+        if (comm) static_cast<void>(ncclCommAbort(comm));
+      throw;
+    }
   }
 
   std::shared_ptr<nccl_link> const& link(std::size_t rank) const { return links_[rank]; }
@@ -99,11 +143,17 @@ class nccl_world {
     std::lock_guard const lock(mutex_);
     parts_.push_back(link);
   }
-  void abort() noexcept {
+  /// Rank `rank` has failed, and nobody is to wait for it.
+  void abort(std::size_t rank) noexcept {
     std::lock_guard const lock(mutex_);
-    for (auto const& link : links_) link->abort();
-    for (auto const& part : parts_)
-      if (auto const link = part.lock()) link->abort();
+    if (aborted_by_ == nobody) aborted_by_ = rank;
+    abort();
+  }
+  static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
+  /// Which rank did so first: the others' errors may be no more than its consequences. `nobody` if none did.
+  std::size_t aborted_by() const {
+    std::lock_guard const lock(mutex_);
+    return aborted_by_;
   }
   void forget_parts() {
     std::lock_guard const lock(mutex_);
@@ -111,9 +161,39 @@ class nccl_world {
   }
 
  private:
+  /// Begins to make a communicator for each GPU. All are asked for even when one fails, for the group waits for all.
+  static void connect(std::vector<int> const& numbers, std::vector<ncclComm_t>& comms) {
+    for (int number : numbers) device_scope const can_be_chosen(number);
+    device_scope const scope(numbers.front());
+    ncclUniqueId id;
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking = 0;
+    ncclResult_t status = ncclGetUniqueId(&id);
+    if (status != ncclSuccess) throw_nccl(status, "ncclGetUniqueId", numbers.front());
+    char const* failed = "ncclGroupStart";
+    status = ncclGroupStart();
+    if (status != ncclSuccess) throw_nccl(status, failed, numbers.front());
+    for (std::size_t rank = 0; rank < numbers.size(); ++rank) {
+      if (cudaSetDevice(numbers[rank]) != cudaSuccess) static_cast<void>(cudaSetDevice(numbers[rank]));
+      ncclResult_t const next =
+          ncclCommInitRankConfig(&comms[rank], static_cast<int>(numbers.size()), id, static_cast<int>(rank), &config);
+      if (!was_taken(next) && was_taken(status)) status = next, failed = "ncclCommInitRankConfig";
+    }
+    ncclResult_t const end = ncclGroupEnd();
+    if (!was_taken(end) && was_taken(status)) status = end, failed = "ncclGroupEnd";
+    if (!was_taken(status)) throw_nccl(status, failed, numbers.front());
+  }
+
+  void abort() noexcept {
+    for (auto const& link : links_) link->abort();
+    for (auto const& part : parts_)
+      if (auto const link = part.lock()) link->abort();
+  }
+
   std::vector<std::shared_ptr<nccl_link>> links_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::weak_ptr<nccl_link>> parts_;
+  std::size_t aborted_by_ = nobody;
 };
 
 /// Worlds that are not in use: making one takes NCCL longer than most runs last. Never destroyed, since CUDA may be

@@ -142,12 +142,17 @@ class nccl_operations {
   }
 
   /// Queues f, an exchange among ranks. What comes next is said to come after what came before, too: the stream has it
-  /// so anyway, but a simulator's check of the order of streams does not look through exchanges.
+  /// so anyway, but a simulator does not look through exchanges, least of all through those that are aborted.
   template <class F>
   void exchanged(F const& f) const {
     gpu_event const before(link_->number(), stream(), "a collective");
-    f();
-    wait(before);
+    try {
+      f();
+      wait(before);
+    } catch (...) {
+      static_cast<void>(cudaStreamWaitEvent(stream(), before.get(), 0));
+      throw;
+    }
   }
 
   struct span {
@@ -159,15 +164,16 @@ class nccl_operations {
   void exchange(Outgoing const& outgoing, Incoming const& incoming) const {
     auto const call = [&](ncclComm_t comm) {
       ncclResult_t status = ncclGroupStart();
-      for (std::size_t r = 0; r < size_ && status == ncclSuccess; ++r) {
+      if (status != ncclSuccess) return status;
+      for (std::size_t r = 0; r < size_ && was_taken(status); ++r) {
         if (r == rank_) continue;
         span const out = outgoing(r), in = incoming(r);
         if (out.bytes > 0) status = ncclSend(out.data, out.bytes, ncclUint8, static_cast<int>(r), comm, stream());
-        if (in.bytes > 0 && status == ncclSuccess)
+        if (in.bytes > 0 && was_taken(status))
           status = ncclRecv(in.data, in.bytes, ncclUint8, static_cast<int>(r), comm, stream());
       }
       ncclResult_t const end = ncclGroupEnd();
-      return status == ncclSuccess ? end : status;
+      return was_taken(status) ? end : status;
     };
     exchanged([&] { link_->call("ncclSend and ncclRecv", call); });
   }

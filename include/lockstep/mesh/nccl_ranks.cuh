@@ -28,10 +28,16 @@ class gpu_rank_links {
   communicator connect(Engine engine, device const& where, std::size_t rank) {
     check(cudaSetDevice(where.number()), "cudaSetDevice", where.name(), ", asked to run a rank");
     auto host = std::make_shared<engine_state<Engine>>(std::move(engine), where);
-    return communicator(nccl_engine(std::move(host), world_->link(rank), world_), where);
+    return communicator(nccl_engine(std::move(host), world_->link(rank), world_, rank), where);
   }
   /// What is queued has been queued by all ranks, and runs to its end.
   void fail() { failed_ = true; }
+  /// The rank whose error says most, when `first` has been the first to report one: a rank that ended the others'
+  /// collectives has an error of its own, however late its report comes.
+  std::size_t culprit(std::size_t first) const {
+    std::size_t const found = world_->aborted_by();
+    return found == nccl_world::nobody ? first : found;
+  }
 
  private:
   std::vector<int> numbers_;

@@ -22,6 +22,7 @@ struct cpu_rank_links {
     return communicator(std::move(engine), where);
   }
   void fail() {}
+  std::size_t culprit(std::size_t first) const { return first; }
 };
 
 /// Calls body(i) for every i < count at the same time, 0 in this thread, every other in a thread of its own;
@@ -77,7 +78,7 @@ void run_local_ranks(mesh const& devices, Links& links, void (*f)(void* context,
         links.fail();
       },
       [&](std::size_t rank) { world->leave(rank); });
-  std::size_t const first = world->failed() ? world->first_failure().rank : 0;
+  std::size_t const first = world->failed() ? links.culprit(world->first_failure().rank) : 0;
   if (thrown[first]) std::rethrow_exception(thrown[first]);
   for (std::exception_ptr const& each : thrown)
     if (each) std::rethrow_exception(each);

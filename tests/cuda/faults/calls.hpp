@@ -17,6 +17,9 @@ bool fails(char const* function, void const* caller);
 /// How often a function was called.
 int calls_of(char const* function);
 
+/// Calls of NCCL do their work, but say so only when they have been asked this often; a negative number: they never do.
+void delay_nccl(int questions);
+
 /// How often cudaStreamSynchronize was called.
 int synchronizations();
 

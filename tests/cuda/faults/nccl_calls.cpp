@@ -2,19 +2,53 @@
 #include <dlfcn.h>
 #include <nccl.h>
 
+#include <atomic>
+
 #include "calls.hpp"
+
+namespace faults {
+namespace {
+
+std::atomic<int> delay{0};
+thread_local int questions_left = 0;
+
+template <class F>
+F* next(F*, char const* name) {
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
+
+/// What the caller gets to hear of a call that gave `status`: a communicator that never blocks is often still at it.
+ncclResult_t heard(ncclResult_t status) {
+  questions_left = delay;
+  return status == ncclSuccess && questions_left != 0 ? ncclInProgress : status;
+}
+
+}  // namespace
+
+void delay_nccl(int questions) { delay = questions; }
+
+}  // namespace faults
 
 extern "C" {
 
-#define FAULTS_CALL(NAME, PARAMETERS, ARGUMENTS)                                                 \
-  ncclResult_t NAME PARAMETERS {                                                                 \
-    static auto* const real = reinterpret_cast<decltype(&NAME)>(dlsym(RTLD_NEXT, #NAME));        \
-    return faults::fails(#NAME, __builtin_return_address(0)) ? ncclSystemError : real ARGUMENTS; \
+#define FAULTS_CALL(NAME, PARAMETERS, ARGUMENTS)                                   \
+  ncclResult_t NAME PARAMETERS {                                                   \
+    static auto* const real = faults::next(&NAME, #NAME);                          \
+    if (faults::fails(#NAME, __builtin_return_address(0))) return ncclSystemError; \
+    return faults::heard(real ARGUMENTS);                                          \
+  }
+// Fails after it has been done, where the simulator's other ranks, unlike NCCL's, would wait for this one.
+#define FAULTS_LATE_CALL(NAME, PARAMETERS, ARGUMENTS)                                                   \
+  ncclResult_t NAME PARAMETERS {                                                                        \
+    static auto* const real = faults::next(&NAME, #NAME);                                               \
+    ncclResult_t const status = real ARGUMENTS;                                                         \
+    return faults::fails(#NAME, __builtin_return_address(0)) ? ncclSystemError : faults::heard(status); \
   }
 
-FAULTS_CALL(ncclCommInitAll, (ncclComm_t * all, int n, int const* numbers), (all, n, numbers))
-FAULTS_CALL(ncclCommSplit, (ncclComm_t c, int color, int key, ncclComm_t* part, ncclConfig_t* how),
-            (c, color, key, part, how))
+FAULTS_LATE_CALL(ncclCommInitRankConfig, (ncclComm_t * c, int n, ncclUniqueId id, int rank, ncclConfig_t* how),
+                 (c, n, id, rank, how))
+FAULTS_LATE_CALL(ncclCommSplit, (ncclComm_t c, int color, int key, ncclComm_t* part, ncclConfig_t* how),
+                 (c, color, key, part, how))
 FAULTS_CALL(ncclAllReduce,
             (void const* from, void* to, size_t n, ncclDataType_t t, ncclRedOp_t op, ncclComm_t c, cudaStream_t s),
             (from, to, n, t, op, c, s))
@@ -34,14 +68,24 @@ FAULTS_CALL(ncclSend, (void const* from, size_t n, ncclDataType_t t, int peer, n
             (from, n, t, peer, c, s))
 FAULTS_CALL(ncclRecv, (void* to, size_t n, ncclDataType_t t, int peer, ncclComm_t c, cudaStream_t s),
             (to, n, t, peer, c, s))
-FAULTS_CALL(ncclGroupStart, (), ())
+FAULTS_LATE_CALL(ncclGroupEnd, (), ())
 
-// Ends the group also when it fails, as NCCL does.
-ncclResult_t ncclGroupEnd() {
-  static auto* const real = reinterpret_cast<decltype(&ncclGroupEnd)>(dlsym(RTLD_NEXT, "ncclGroupEnd"));
-  if (!faults::fails("ncclGroupEnd", __builtin_return_address(0))) return real();
-  static_cast<void>(real());
-  return ncclSystemError;
+ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
+  static auto* const real = faults::next(&ncclGetUniqueId, "ncclGetUniqueId");
+  return faults::fails("ncclGetUniqueId", __builtin_return_address(0)) ? ncclSystemError : real(id);
+}
+ncclResult_t ncclGroupStart() {
+  static auto* const real = faults::next(&ncclGroupStart, "ncclGroupStart");
+  return faults::fails("ncclGroupStart", __builtin_return_address(0)) ? ncclSystemError : real();
+}
+ncclResult_t ncclCommGetAsyncError(ncclComm_t c, ncclResult_t* state) {
+  static auto* const real = faults::next(&ncclCommGetAsyncError, "ncclCommGetAsyncError");
+  if (faults::fails("ncclCommGetAsyncError", __builtin_return_address(0))) return ncclSystemError;
+  ncclResult_t const status = real(c, state);
+  if (faults::questions_left == 0) return status;
+  if (faults::questions_left > 0) --faults::questions_left;
+  *state = ncclInProgress;
+  return status;
 }
 
 }  // extern "C"

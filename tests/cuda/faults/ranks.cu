@@ -102,6 +102,40 @@ std::pair<int, int> nccl_calls(Op op) {
           faults::calls_of("ncclAllGather") + faults::calls_of("ncclGroupStart") - exchanges};
 }
 
+TEST_CASE("a call of NCCL that goes on in the background is waited for") {
+  struct delayed {
+    delayed() { faults::delay_nccl(3); }
+    ~delayed() { faults::delay_nccl(0); }
+  } const here;
+  ls::spmd(gpus(3), [](ls::communicator& comm) {
+    ls::array<float> x = ones(comm), y = ones(comm);
+    comm.all_reduce(x, ls::plus{});
+    comm.split(0).all_reduce(y, ls::any_order(ls::plus{}));
+    REQUIRE((is_all(x, 3) && is_all(y, 3) && is_all(comm.all_gather(x), 3)));
+  });
+}
+
+TEST_CASE("a rank that fails gets through to one whose call of NCCL would never come back") {
+  auto const sum = [](ls::communicator& comm) {
+    ls::array<float> x = ones(comm);
+    comm.all_reduce(x, ls::plus{});
+  };
+  ls::spmd(gpus(2), sum);
+  faults::delay_nccl(-1);
+  faults::fail_call_of("ncclAllReduce", 2);
+  std::string message;
+  try {
+    ls::spmd(gpus(2), sum);
+  } catch (ls::communication_error const& e) {
+    message = e.what();
+  }
+  faults::delay_nccl(0);
+  faults::fail_call(0);
+  INFO(message);
+  CHECK(message.find("unhandled system error") != std::string::npos);
+  ls::spmd(gpus(2), sum);
+}
+
 TEST_CASE("sums of three GPUs are NCCL's own where any order will do, and only there") {
   CHECK(nccl_calls(ls::any_order(ls::plus{})) == std::pair(3, 0));
   CHECK(nccl_calls(ls::plus{}) == std::pair(0, 3));
