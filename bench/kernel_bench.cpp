@@ -14,7 +14,7 @@ struct row_softmax {
     float const total =
         team.reduce(columns, ls::plus{}, [&](ls::index j) { return cache[j] = ls::math::exp(cache[j] - largest); });
     float const scale = 1 / total;
-    team.for_each(columns, [&](ls::index j) { out(row, j) = cache[j] * scale; });
+    team.store(out.row(row), [&](ls::index j) { return cache[j] * scale; });
   }
 };
 struct scaled_sum {

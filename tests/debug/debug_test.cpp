@@ -19,6 +19,9 @@ struct reads_behind {
 struct reads_column {
   LOCKSTEP_FN void operator()(ls::index i, ls::index j, ls::view<float, 2> x) const { x(i, j) = x(i, j - 1); }
 };
+struct takes_row_behind {
+  LOCKSTEP_FN void operator()(ls::index i, ls::view<float, 2> x) const { x.row(i)[0] = 1; }
+};
 struct writes_behind_cache {
   template <class Team>
   LOCKSTEP_FN void operator()(Team& team, ls::view<float> x) const {
@@ -47,6 +50,10 @@ TEST_CASE("an index outside of a view says the kernel, the argument, the index a
         message_of<ls::error>([&] { ls::launch(dev, ls::elements(300, 400), reads_column{}, x); });
     CHECK(contains(below, "reads_column, argument 1"));
     CHECK(contains(below, ", -1) of a view of the shape (300, 400)"));
+    std::string const rows = message_of<ls::error>([&] {
+      ls::launch(dev, ls::elements(301), takes_row_behind{}, ls::array<float, 2>(dev, {300, 400}));
+    });
+    CHECK(contains(rows, "takes_row_behind, argument 1: found the index (300,) of a view of the shape (300,)"));
     CHECK(contains(
         message_of<ls::error>([&] { ls::launch(dev, ls::teams(2).with_shared<float>(7), writes_behind_cache{}, out); }),
         "a view of its own: found the index (7,) of a view of the shape (7,)"));

@@ -1,5 +1,5 @@
 // Runs on: cpu, cuda
-// Covers: kernels: launch for_each reduce inclusive_scan exclusive_scan sort; types: integers float
+// Covers: kernels: launch for_each reduce inclusive_scan exclusive_scan sort store; types: integers float
 // Covers: kernels: barrier shared with_shared; types: integers float
 // Custom kernels over teams: collectives of every length against plain loops, shared memory, and what is refused.
 #include <doctest/doctest.h>
@@ -114,6 +114,36 @@ struct floating_results {
   }
 };
 
+struct stored_rows {
+  template <class Team, class T>
+  LOCKSTEP_FN void operator()(Team& team, view<int const, 2> in, view<T, 2> out) const {
+    ls::index const row = team.index();
+    auto const from = in.row(row);
+    team.store(out.row(row), [&](ls::index j) { return static_cast<T>(2 * from[j] + j); });
+  }
+};
+struct pairs_stored {
+  template <class Team>
+  LOCKSTEP_FN void operator()(Team& team, view<int, 3> out) const {
+    for (ls::index k = 0; k < out.extent(1); ++k)
+      team.store(out.row(team.index()).row(k), [&](ls::index j) { return static_cast<int>(100 * k + j); });
+  }
+};
+
+/// Rows of `in` through stored_rows into columns [left, left + in.extent(1)) of wider rows, which keep their rest.
+template <class T>
+void check_stored(device const& dev, array<int, 2> const& in, std::size_t left, std::size_t right) {
+  std::size_t const rows = in.shape()[0], columns = in.shape()[1], width = left + columns + right;
+  array<T, 2> out = ls::full<T>(dev, shape{rows, width}, T(-1));
+  launch(dev, teams(rows), stored_rows{}, in, out.slice({0, left}, {rows, left + columns}));
+  auto const host = in.to_host();
+  std::vector<T> expected(rows * width, T(-1));
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t j = 0; j < columns; ++j)
+      expected[r * width + left + j] = static_cast<T>(2 * host[r * columns + j] + static_cast<int>(j));
+  CHECK(difference(out.to_host(), expected) == "");
+}
+
 array<int, 2> random_rows(device const& dev, std::size_t rows, std::size_t columns) {
   return array<int, 2>(dev, {rows, columns}, random_values<int>(rows * columns, rows + columns, -1000, 1000));
 }
@@ -171,6 +201,37 @@ TEST_CASE("floating reductions of a team, with infinities and NaN") {
       }
       CHECK(difference(out.to_host(), expected) == "");
     }
+  });
+}
+
+TEST_CASE("what a team stores, in rows that begin anywhere") {
+  for_each_device([](device const& dev) {
+    for (std::size_t columns : lengths) {
+      CAPTURE(columns);
+      check_stored<int>(dev, random_rows(dev, 7, columns), 0, 0);
+      check_stored<double>(dev, random_rows(dev, 7, columns), 3, 2);
+    }
+    array<int, 3> cube(dev, shape{3, 4, 50});
+    launch(dev, teams(3), pairs_stored{}, cube);
+    auto const host = cube.to_host();
+    for (std::size_t i = 0; i < host.size(); ++i) REQUIRE(host[i] == static_cast<int>(100 * (i / 50 % 4) + i % 50));
+    array<int, 2> const in = random_rows(dev, 20, 30);
+    array<int, 2> turned(dev, shape{30, 20});
+    launch(dev, teams(20), stored_rows{}, in, turned.transpose());  // columns of memory
+    auto const from = in.to_host(), to = turned.to_host();
+    for (std::size_t r = 0; r < 20; ++r)
+      for (std::size_t j = 0; j < 30; ++j) REQUIRE(to[j * 20 + r] == 2 * from[r * 30 + j] + static_cast<int>(j));
+  });
+}
+
+TEST_CASE("CPU: more than the caches hold, in rows of whole lines and in rows that share them") {
+  for_each_device([](device const& dev) {
+    if (!dev.is_cpu()) return;
+    check_stored<float>(dev, random_rows(dev, 8200, 777), 0, 0);
+    check_stored<float>(dev, random_rows(dev, 8200, 777), 5, 11);
+    check_stored<char>(dev, random_rows(dev, 6500, 4000), 0, 0);
+    check_stored<double>(dev, random_rows(dev, 50000, 64), 0, 0);
+    check_stored<float>(dev, random_rows(dev, 70000, 100), 0, 0);
   });
 }
 

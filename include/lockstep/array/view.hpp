@@ -33,6 +33,22 @@ struct view {
 
   LOCKSTEP_FN index extent(std::size_t axis) const { return extents[axis]; }
   LOCKSTEP_FN std::size_t size() const { return extents.size(); }
+  /// What lies at i along the first axis: of a matrix, a row.
+  LOCKSTEP_FN view<T, Rank - 1> row(index i) const requires(Rank > 1) {
+#if defined(LOCKSTEP_DEBUG)
+    debug::require_inside(argument, extents.extents, &i, 1);
+#endif
+    view<T, Rank - 1> part;
+    part.data = data + i * strides[0];
+    for (std::size_t axis = 1; axis < Rank; ++axis) {
+      part.extents[axis - 1] = extents[axis];
+      part.strides[axis - 1] = strides[axis];
+    }
+#if defined(LOCKSTEP_DEBUG)
+    part.argument = argument;
+#endif
+    return part;
+  }
   /// Debug mode: throws error for indices that are not inside of the view.
   LOCKSTEP_FN T& operator[](index i) const requires(Rank == 1) { return (*this)(i); }
 

@@ -82,8 +82,9 @@ void launch(device const& where, team_space<Shared...> const& space, Kernel cons
   parallel_ranges(where, space.count, index{1}, index{1}, [&](index first, index last) {
     debug::running_kernel const running(name);
     shared_memory const memory(where, layout.offsets[sizeof...(Shared)]);
+    bool past_caches = false;
     for (index number = first; number < last; ++number) {
-      team<Shared...> one(number, space.count, memory.data(), layout);
+      team<Shared...> one(number, space.count, memory.data(), layout, past_caches);
       unpack(
           [&](As const&... as) {
             if (unit_strides)
@@ -93,6 +94,7 @@ void launch(device const& where, team_space<Shared...> const& space, Kernel cons
           },
           arguments);
     }
+    if (past_caches) stream_fence();
   });
 }
 

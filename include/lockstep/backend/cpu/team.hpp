@@ -1,9 +1,10 @@
 // A team of a custom kernel on a CPU: one thread, whose loops over a team's elements are vectorized.
 #pragma once
 
+#include "../../array/view.hpp"
 #include "../../core/algorithm.hpp"
 #include "../../kernel/collectives.hpp"
-#include "vector_lanes.hpp"
+#include "team_lanes.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -38,8 +39,10 @@ class shared_memory {
 template <class... Shared>
 class team {
  public:
-  LOCKSTEP_FN team(lockstep::index number, lockstep::index count, char* memory, shared_layout<Shared...> const& layout)
-      : number_(number), count_(count), memory_(memory), layout_(layout) {}
+  /// What is written past the caches sets past_caches: the thread then has to call stream_fence().
+  LOCKSTEP_FN team(lockstep::index number, lockstep::index count, char* memory, shared_layout<Shared...> const& layout,
+                   bool& past_caches)
+      : number_(number), count_(count), memory_(memory), layout_(layout), past_caches_(past_caches) {}
 
   LOCKSTEP_FN lockstep::index index() const { return number_; }  ///< which team
   LOCKSTEP_FN lockstep::index count() const { return count_; }   ///< of how many
@@ -65,6 +68,20 @@ class team {
   LOCKSTEP_INLINE void for_each(lockstep::index n, F f) const {
     LOCKSTEP_INDEPENDENT
     for (lockstep::index j = 0; j < n; ++j) f(j);
+  }
+
+  /// to[j] = f(j) for every j of `to`: past the caches where the teams together write more than those hold, which
+  /// saves reading it first. Nothing else may refer to `to` meanwhile.
+  template <class T, class F>
+  requires(!std::is_const_v<T>) LOCKSTEP_INLINE void store(view<T> to, F f) const {
+    lockstep::index const n = to.extent(0);
+#if !defined(__CUDACC__)
+    if constexpr (std::is_trivially_copyable_v<T> && 64 % sizeof(T) == 0)
+      if (to.strides[0] == 1 && count_ * n >= static_cast<lockstep::index>(stream_from_bytes / sizeof(T)) &&
+          are_mostly_whole_lines(to.data, n))
+        return store_past_caches(to.data, n, f);
+#endif
+    for_each(n, [&](lockstep::index j) { to[j] = f(j); });
   }
 
   /// f(0) op f(1) op ... op f(n - 1); all threads get it. op is associative and commutative. Of no elements: what op
@@ -115,6 +132,32 @@ class team {
 
  private:
   LOCKSTEP_INLINE static lockstep::index smaller(lockstep::index a, lockstep::index b) { return b < a ? b : a; }
+#if !defined(__CUDACC__)
+  /// Lines of the caches that are written in part have to be read first, which costs more when the rest is not.
+  template <class T>
+  LOCKSTEP_INLINE static bool are_mostly_whole_lines(T const* to, lockstep::index n) {
+    std::size_t const bytes = static_cast<std::size_t>(n) * sizeof(T);
+    return bytes >= 2048 || (bytes | reinterpret_cast<std::uintptr_t>(to)) % 64 == 0;
+  }
+  /// Whole lines of the caches, which begin where one does; the few elements before and after those as usual.
+  template <class T, class F>
+  LOCKSTEP_INLINE void store_past_caches(T* to, lockstep::index n, F& f) const {
+    constexpr lockstep::index line = 64 / sizeof(T);
+    lockstep::index const before =
+        smaller(n, static_cast<lockstep::index>(-reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(T)));
+    lockstep::index const end = before + (n - before) / line * line;
+    compute(to, 0, before, f);
+    alignas(64) T values[staged<T>];
+    for (lockstep::index begin = before; begin < end; begin += staged<T>) {
+      lockstep::index const count = smaller(staged<T>, end - begin);
+      compute(values, begin, count, f);
+      stream_copy(to + begin, values, static_cast<std::size_t>(count) * sizeof(T));
+    }
+    compute(to + end, end, n - end, f);
+    past_caches_ = true;
+  }
+#endif
+
   template <class T>
   static constexpr lockstep::index staged = sizeof(T) <= 16    ? 512
                                             : sizeof(T) <= 256 ? 32
@@ -127,17 +170,25 @@ class team {
 #if !defined(__CUDACC__)
   template <class Op, class T, class F>
   LOCKSTEP_INLINE T reduce_vectors(lockstep::index n, F& f) const {
-    T values[staged<T>], found_nan{};
-    vector_lanes<Op, T> all;
-    for (lockstep::index begin = 0; begin < n; begin += staged<T>) {
-      lockstep::index const count = smaller(staged<T>, n - begin);
-      compute(values, begin, count, f);
-      all.add(pointer_row<T>{values}, 0, count);
-      if (all.lost_nan())  // or infinities of both signs
-        for (lockstep::index j = 0; j < count; ++j)
-          if (values[j] != values[j]) found_nan = values[j];
+    using all = team_lanes<Op, T>;
+    constexpr int size = all::size;
+    lockstep::index const whole = n / lanes * lanes;
+    T last[lanes];  // computed first, so that they are in memory when they are read as vectors
+    for (int l = 0; l < lanes; ++l) last[l] = all::identity;
+    compute(last, whole, n - whole, f);
+    all found;
+    for (lockstep::index i = 0; i < whole; i += lanes) {
+      LOCKSTEP_UNROLL
+      for (int k = 0; k < all::number; ++k) {
+        T values[size];
+        LOCKSTEP_ONE_VECTOR
+        for (int l = 0; l < size; ++l) values[l] = f(i + k * size + l);
+        found.take(k, values);
+      }
     }
-    return found_nan != found_nan ? found_nan : all.total();
+    LOCKSTEP_UNROLL
+    for (int k = 0; k < all::number; ++k) found.take(k, last + k * size);
+    return found.total();
   }
 #endif
   template <class T, class Op, class F>
@@ -171,8 +222,20 @@ class team {
   }
   template <class T, class F>
   LOCKSTEP_INLINE static void compute(T* values, lockstep::index begin, lockstep::index count, F& f) {
+    lockstep::index const whole = count / 16 * 16;
     LOCKSTEP_INDEPENDENT
-    for (lockstep::index j = 0; j < count; ++j) values[j] = f(begin + j);
+    for (lockstep::index j = 0; j < whole; ++j) values[j] = f(begin + j);
+    lockstep::index j = whole;
+    if (count & 8) j = one_vector<8>(values, begin, j, f);
+    if (count & 4) j = one_vector<4>(values, begin, j, f);
+    LOCKSTEP_INDEPENDENT
+    for (; j < count; ++j) values[j] = f(begin + j);
+  }
+  template <int Size, class T, class F>
+  LOCKSTEP_INLINE static lockstep::index one_vector(T* values, lockstep::index begin, lockstep::index j, F& f) {
+    LOCKSTEP_ONE_VECTOR
+    for (int l = 0; l < Size; ++l) values[j + l] = f(begin + j + l);
+    return j + Size;
   }
   template <class T, class F, class Write, class Combine>
   LOCKSTEP_INLINE void scan(lockstep::index n, F& f, Write& write, Combine combine) const {
@@ -189,6 +252,7 @@ class team {
   lockstep::index number_, count_;
   char* memory_;
   shared_layout<Shared...> const& layout_;
+  bool& past_caches_;
 };
 
 }  // namespace cpu

@@ -68,7 +68,7 @@ class tile_lanes {
     vector all = poison[0][0] + poison[1][0];
     LOCKSTEP_UNROLL
     for (int k = 1; k < poisons; ++k) all += poison[0][k] + poison[1][k];
-    T const sum = fold<plus, per_vector / 2>(all)[0];
+    T const sum = fold_vector<plus, T>(all);
     return sum == sum;
   }
 
@@ -93,19 +93,7 @@ class tile_lanes {
     LOCKSTEP_UNROLL
     for (int half = number / 2; half > 0; half /= 2)
       for (int k = 0; k < half; ++k) v[k] = operation::combine(v[k], v[k + half]);
-    return fold<Op, per_vector / 2>(v[0])[0];
-  }
-  template <class Each, int Half>
-  [[gnu::always_inline]] static vector fold(vector v) {
-    if constexpr (Half == 0)
-      return v;
-    else
-      return fold<Each, Half / 2>(
-          vector_operation<Each, T>::combine(v, rotate<Half>(v, std::make_integer_sequence<int, per_vector>{})));
-  }
-  template <int Half, int... L>
-  [[gnu::always_inline]] static vector rotate(vector v, std::integer_sequence<int, L...>) {
-    return __builtin_shufflevector(v, v, ((L + Half) % per_vector)...);
+    return fold_vector<Op, T>(v[0]);
   }
 };
 #endif

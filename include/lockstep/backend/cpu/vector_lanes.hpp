@@ -56,6 +56,22 @@ struct vector_operation<maximum, T> {
   }
 };
 
+/// Combines the lanes of a vector in a binary tree, l with l + half, down to lane 0.
+template <class Op, class T, int Half, class V, int... L>
+[[gnu::always_inline]] inline V fold_lanes(V v, std::integer_sequence<int, L...> all) {
+  if constexpr (Half == 0) {
+    return v;
+  } else {
+    V const other = __builtin_shufflevector(v, v, ((L + Half) % static_cast<int>(sizeof...(L)))...);
+    return fold_lanes<Op, T, Half / 2>(vector_operation<Op, T>::combine(v, other), all);
+  }
+}
+template <class Op, class T, class V>
+[[gnu::always_inline]] inline T fold_vector(V v) {
+  constexpr int size = static_cast<int>(sizeof(V) / sizeof(T));
+  return fold_lanes<Op, T, size / 2>(v, std::make_integer_sequence<int, size>{})[0];
+}
+
 /// What the lanes of a tile hold, and how values join it.
 template <class Op, class T>
 class vector_lanes {
@@ -88,10 +104,10 @@ class vector_lanes {
     if constexpr (!operation::picks) return false;
     vector all = poison_[0];
     for (int k = 1; k < poisons; ++k) all += poison_[k];
-    T const sum = fold<plus, per_vector / 2>(all)[0];
+    T const sum = fold_vector<plus, T>(all);
     return sum != sum;
   }
-  T total() const { return fold<Op, per_vector / 2>(first_vector(lane_, number))[0]; }
+  T total() const { return fold_vector<Op, T>(first_vector(lane_, number)); }
 
   /// Rows that reduce_rows reduces.
   static constexpr index rows = static_cast<index>(vector_bytes / sizeof(T));
@@ -134,7 +150,7 @@ class vector_lanes {
     }
     __builtin_memcpy(out, &all, sizeof all);
     if constexpr (!operation::picks) return true;
-    T const sum = fold<plus, per_vector / 2>(poison)[0];
+    T const sum = fold_vector<plus, T>(poison);
     return sum == sum;
   }
 
@@ -259,20 +275,6 @@ class vector_lanes {
       fold_rows<Half / 2>(v);
     }
   }
-  template <class Each, int Half>
-  [[gnu::always_inline]] static vector fold(vector v) {
-    if constexpr (Half == 0) {
-      return v;
-    } else {
-      vector const other = rotate<Half>(v, std::make_integer_sequence<int, per_vector>{});
-      return fold<Each, Half / 2>(vector_operation<Each, T>::combine(v, other));
-    }
-  }
-  template <int Half, int... L>
-  [[gnu::always_inline]] static vector rotate(vector v, std::integer_sequence<int, L...>) {
-    return __builtin_shufflevector(v, v, ((L + Half) % per_vector)...);
-  }
-
   vector lane_[number];
   vector poison_[poisons + 1];
 };

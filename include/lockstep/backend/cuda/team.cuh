@@ -48,6 +48,11 @@ class team {
     barrier();
   }
 
+  template <class T, class F>
+  requires(!std::is_const_v<T>) __device__ __forceinline__ void store(view<T> to, F f) const {
+    for_each(to.extent(0), [&](lockstep::index j) { to[j] = f(j); });
+  }
+
   template <class Op, class F>
   __device__ __forceinline__ auto reduce(lockstep::index n, Op op, F f) const {
     using T = std::remove_cvref_t<decltype(f(lockstep::index{}))>;
