@@ -1,7 +1,8 @@
 // Strong and weak scaling of sharded arrays: the same task on one, two and four CPU devices of one thread each, and on
 // as many processes. Strong: one size for all. Weak: one size for each device. Nobody can be faster than the cores
 // there are: the last columns give the time on one device over that on p, and the efficiency, for which 1 is p times as
-// fast (strong) or as fast (weak). The line "1 x 2" is one device with two threads.
+// fast (strong) or as fast (weak). The line "1 x 2" is one device with two threads, which has the elements of two
+// devices; two devices are measured in turn with it, and "of threads" is the median of their time over its.
 //
 //   scaling_bench                               devices of this process
 //   mpirun -n P scaling_bench processes FILE    P processes of one device each, whose times are added to FILE
@@ -66,7 +67,7 @@ std::size_t size_on(bool weak, std::size_t devices) { return weak ? weak_size * 
 
 /// What the cost model says of the collectives of a task on n elements: sums gather a float per tile of 4096, scans one
 /// per block of 16384; sorts narrow down where to cut in about log2(n / p) rounds of two gathers, then exchange all
-/// elements.
+/// elements (devices of one process need fewer).
 double communication(ls::communication_cost const& cost, std::size_t which, std::size_t n, std::size_t p) {
   using enum ls::collective_kind;
   auto const direct = [&](ls::collective_kind kind, double bytes) {
@@ -89,20 +90,37 @@ struct figures {
   std::size_t devices = 0, threads = 1;
   ls::communication_cost cost = {};
   double seconds[2][task_count] = {};
+  double of_threads[2][task_count] = {};  ///< over the time of one device with as many threads
+  std::size_t workers() const { return devices * threads; }
 };
 
-constexpr int warm_up = 20, rounds = 25;
+constexpr int warm_up = 20, rounds = 25, turns = 5;
 
-/// The median of one task on one mesh. Threads that have slept need some milliseconds to find cores of their own, so
-/// meshes do not take turns.
-void measure(ls::mesh const& mesh, bool weak, std::size_t which, figures& into) {
-  tasks on(mesh, size_on(weak, mesh.size()));
+/// The median of one task on one mesh, for as many workers. Threads that have slept need some milliseconds to find
+/// cores of their own, so meshes take turns only after many rounds.
+double median_of(ls::mesh const& mesh, std::size_t workers, bool weak, std::size_t which) {
+  tasks on(mesh, size_on(weak, workers));
   std::vector<double> times;
   for (int round = 0; round < warm_up + rounds; ++round) {
     double const seconds = bench::seconds([&] { (on.*all[which].run)(); }, 1);
     if (round >= warm_up) times.push_back(seconds);
   }
-  into.seconds[weak][which] = bench::median(times);
+  return bench::median(times);
+}
+void measure(ls::mesh const& mesh, bool weak, std::size_t which, figures& into) {
+  into.seconds[weak][which] = median_of(mesh, into.workers(), weak, which);
+}
+/// Two devices and one with two threads, in turn.
+void measure_in_turn(bool weak, std::size_t which, figures& threads, figures& devices) {
+  std::vector<double> one, two, ratios;
+  for (int turn = 0; turn < turns; ++turn) {
+    one.push_back(median_of(ls::mesh::cpu(1, 2), 2, weak, which));
+    two.push_back(median_of(ls::mesh::cpu(2, 1), 2, weak, which));
+    ratios.push_back(two.back() / one.back());
+  }
+  threads.seconds[weak][which] = bench::median(one);
+  devices.seconds[weak][which] = bench::median(two);
+  devices.of_threads[weak][which] = bench::median(ratios);
 }
 
 /// The one-device time shared by devices, as many at a time as there are cores, and communication.
@@ -115,20 +133,22 @@ double predict(figures const& one, figures const& on, bool weak, std::size_t whi
 
 void print(char const* what, std::vector<figures> const& found) {
   for (bool weak : {false, true}) {
-    std::printf("\n%s scaling over %s, %zu floats%s (sort: an eighth)\n%-8s %10s %10s %12s %8s %10s\n",
+    std::printf("\n%s scaling over %s, %zu floats%s (sort: an eighth)\n%-8s %10s %10s %12s %8s %10s %12s\n",
                 weak ? "weak" : "strong", what, weak ? weak_size : strong_size, weak ? " per device" : "", "task", what,
-                "ms", "predicted", "faster", "efficiency");
+                "ms", "predicted", "faster", "efficiency", "of threads");
     for (std::size_t t = 0; t < task_count; ++t)
       for (figures const& each : found) {
-        double const p = static_cast<double>(each.devices), seconds = each.seconds[weak][t];
+        double const p = static_cast<double>(each.workers()), seconds = each.seconds[weak][t];
         double const faster = found[0].seconds[weak][t] / seconds * (weak ? p : 1.0);
         if (each.threads > 1) {
           std::printf("%-8s %6zu x %zu %10.3f %12s %8.2f\n", all[t].name, each.devices, each.threads, seconds * 1e3, "",
                       faster);
           continue;
         }
-        std::printf("%-8s %10zu %10.3f %12.3f %8.2f %10.2f\n", all[t].name, each.devices, seconds * 1e3,
+        std::printf("%-8s %10zu %10.3f %12.3f %8.2f %10.2f", all[t].name, each.devices, seconds * 1e3,
                     predict(found[0], each, weak, t) * 1e3, faster, faster / p);
+        if (each.of_threads[weak][t] > 0) std::printf(" %12.2f", each.of_threads[weak][t]);
+        std::puts("");
       }
   }
 }
@@ -147,8 +167,10 @@ void devices_of_this_process() {
   figures found[4] = {{1}, {1, 2}, {2}, {4}};
   for (figures& each : found) each.cost = bench::cost_of(ls::mesh::cpu(each.devices, each.threads));
   for (bool weak : {false, true})
-    for (std::size_t t = 0; t < task_count; ++t)
-      for (figures& each : found) measure(ls::mesh::cpu(each.devices, each.threads), weak, t, each);
+    for (std::size_t t = 0; t < task_count; ++t) {
+      measure_in_turn(weak, t, found[1], found[2]);
+      for (figures* each : {&found[0], &found[3]}) measure(ls::mesh::cpu(each->devices, 1), weak, t, *each);
+    }
   print("devices", {std::begin(found), std::end(found)});
   std::puts("");
   for (figures const& each : found) overhead(ls::mesh::cpu(each.devices, each.threads), true);

@@ -33,10 +33,14 @@ std::vector<std::string> on_mesh(ls::mesh const& mesh, std::size_t count, Op con
 }  // namespace
 
 TEST_CASE_TEMPLATE("collectives of numbers", T, float, double, std::int32_t, std::int64_t, std::uint8_t) {
+  CHECK(on_meshes<T, exact>(twice_left{}) == "");
+#ifdef __SANITIZE_THREAD__
+  MESSAGE("plus, minimum and maximum are left out: what threads share does not depend on the operator");
+#else
   CHECK(on_meshes<T, exact>(ls::plus{}) == "");
   CHECK(on_meshes<T, exact>(ls::maximum{}) == "");
   CHECK(on_meshes<T, exact>(ls::minimum{}) == "");
-  CHECK(on_meshes<T, exact>(twice_left{}) == "");
+#endif
 }
 
 TEST_CASE_TEMPLATE("rounded sums follow the documented tree", T, float, double) {

@@ -117,3 +117,64 @@ TEST_CASE("NaNs come last; an order that throws changes nothing") {
   CHECK_THROWS_AS(ls::sort_by_key(y, copies), ls::device_error);
   CHECK(y.to_host() == ints);
 }
+
+namespace {
+
+/// Enough for every device to sort a bucket of what all have.
+constexpr std::size_t many = 300'007;
+
+/// Values of many kinds: spread, few, all equal, in order, against it, and with a period.
+template <class T>
+std::vector<T> values_of_kind(int kind) {
+  auto values = random_values<T>(many, std::uint64_t(kind), std::is_signed_v<T> ? -1e9 : 0, 1e9);
+  if (kind == 1)
+    for (T& v : values) v = static_cast<T>(static_cast<std::int64_t>(v) / 250'000'000);
+  if (kind == 2) std::fill(values.begin(), values.end(), T(7));
+  if (kind == 3) std::sort(values.begin(), values.end());
+  if (kind == 4) std::sort(values.begin(), values.end(), std::greater<>{});
+  if (kind == 5)
+    for (std::size_t i = 0; i < many; ++i) values[i] = static_cast<T>(i % 512 == 0 ? i : 0);
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("devices of one process sort together", T, float, double, std::int32_t, std::uint32_t, std::int64_t,
+                   std::uint64_t) {
+  for (auto [devices, threads] : {std::pair{2, 1}, {3, 1}, {7, 1}, {2, 3}})
+    for (int kind : {0, 1, 2, 3, 4, 5}) {
+      CAPTURE(devices);
+      CAPTURE(kind);
+      ls::mesh const mesh = ls::mesh::cpu(std::size_t(devices), std::size_t(threads));
+      auto const host = values_of_kind<T>(kind);
+      auto want = host;
+      std::sort(want.begin(), want.end());
+      ls::sharded<T> x(mesh, host);
+      ls::sort(x);
+      check_even(x);
+      CHECK(same_bits(x.to_host(), want));
+      x = ls::sharded<T>(mesh, host);
+      ls::stable_sort(x, ls::greater{});
+      std::reverse(want.begin(), want.end());
+      check_even(x);
+      CHECK(same_bits(x.to_host(), want));
+    }
+}
+
+TEST_CASE("NaNs of both signs come last where devices sort together") {
+  for (std::size_t devices : {2, 3, 5})
+    for (std::size_t nans : {std::size_t{1}, std::size_t{1000}, many / 2, many - 3, many}) {
+      CAPTURE(nans);
+      auto host = random_values<float>(many, 9);
+      for (std::size_t i = 0; i < nans; ++i) host[i * (many / nans)] = std::copysign(NAN, i % 3 ? 1.0f : -1.0f);
+      ls::sharded<float> x(ls::mesh::cpu(devices), host);
+      ls::sort(x);
+      std::vector<float> numbers;
+      for (float v : host)
+        if (v == v) numbers.push_back(v);
+      std::sort(numbers.begin(), numbers.end());
+      auto const got = x.to_host();
+      CHECK(std::equal(numbers.begin(), numbers.end(), got.begin()));
+      CHECK(std::all_of(got.begin() + long(numbers.size()), got.end(), [](float v) { return v != v; }));
+    }
+}

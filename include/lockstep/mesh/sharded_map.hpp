@@ -47,12 +47,20 @@ struct pass_survey {
 /// What a rank computes while halos are on their way, from so many elements on: computing in three parts has a price.
 inline constexpr index overlap_from = 1 << 15;
 
+/// How many rows of `row_bytes` bytes it takes to fill whole cache lines.
+inline index rows_in_lines(std::size_t row_bytes) {
+  std::size_t const power = row_bytes & (0 - row_bytes);  // the largest power of two that divides them
+  return power == 0 || power >= 64 ? 1 : static_cast<index>(64 / power);
+}
+
 /// Evaluates a rank's part, for which halos are still on their way: first the rows that need none, if there are enough,
 /// then those at its ends.
 template <node E, class T, std::size_t Rank>
 void assign_around_halos(device const& where, E const& e, view<T, Rank> const& target, halo_schedule& halos) {
-  index const rows = target.extents[0], begin = std::min(rows, halos.before), end = rows - halos.after;
-  index const row = rows == 0 ? 0 : static_cast<index>(target.size()) / rows;
+  index const rows = target.extents[0], row = rows == 0 ? 0 : static_cast<index>(target.size()) / rows;
+  // From where a cache line begins: lines that are written in two pieces cannot be written past the caches.
+  index const whole = rows_in_lines(static_cast<std::size_t>(row) * sizeof(T));
+  index const begin = std::min(rows, (halos.before + whole - 1) / whole * whole), end = rows - halos.after;
   pass_survey passes;
   e.visit(passes);
   if (passes.any || (end - begin) * row < overlap_from || overlap_of(e, target) != overlap::none) {

@@ -2,6 +2,7 @@
 // it, the pieces change places in one exchange, and every rank merges what it gets.
 #pragma once
 
+#include "../backend/cpu/sort_shared.hpp"
 #include "sharded_cuts.hpp"
 
 namespace lockstep {
@@ -112,8 +113,50 @@ piece_exchange<compilation> even_pieces(rank_context const& here, array<T> const
   return piece_exchange<compilation>(here, cuts.find([&](std::size_t j) { return split_begin(total, j, here.ranks); }));
 }
 
+/// Sorts numbers on all devices of this process together: every element is moved three times, whatever the number of
+/// devices, and nothing is merged. Empty when there are few elements, when equal ones must keep their order and differ,
+/// or when so many are equal that devices would get unequal parts.
+template <bool Stable, class T, class Order>
+array<T> sort_by_all(array<T> const& mine, index total, rank_context const& here) {
+  using sorter = cpu::shared_sorter<T, cpu::key_codec<T, is_descending<Order>>>;
+  using part = cpu::shared_sort_part<cpu::signed_of<sizeof(T)>>;
+  if (total / static_cast<index>(here.ranks) < cpu::serial_below / 2) return {};
+  array<T> result(here.where, mine.shape());
+  auto const own = std::make_shared<part>(here.where, mine.extent(0));
+  if (Stable) own->same = cpu::equal_is_same(here.where, mine.data(), mine.extent(0));
+  sorter::take_sample(mine.data(), *own);
+  struct offer {
+    std::shared_ptr<part> const* mine;
+  };
+  auto const offers = here.gather(offer{&own});
+  std::vector<std::shared_ptr<part>> kept;  // a rank that gives up leaves what the others read
+  std::vector<part*> parts;
+  bool same = true;
+  for (std::size_t r = 0; r < here.ranks; ++r) {
+    kept.push_back(*offers[r].mine);
+    parts.push_back(kept[r].get());
+    same = same && parts[r]->same;
+  }
+  sorter all(here.where, parts, here.rank);
+  if (!same || !all.worthwhile()) {
+    here.comm.barrier();  // before which nobody lets go of what was offered
+    return {};
+  }
+  all.split(mine.data(), result.data());
+  here.comm.barrier();
+  bool const fits = all.fits();
+  if (fits) all.sort_buckets();
+  here.comm.barrier();
+  if (!fits) return {};
+  all.collect();
+  return result;
+}
+
 template <bool Stable, class T, class Order>
 array<T> sort_together(array<T> const& mine, index total, Order const& order, rank_context const& here) {
+  if constexpr (cpu::sorts_shared<T, Order>)
+    if (here.ranks > 1 && here.shares_memory)
+      if (array<T> sorted = sort_by_all<Stable, T, Order>(mine, total, here); sorted.has_storage()) return sorted;
   array<T> keys = mine;
   if constexpr (Stable)
     stable_sort(keys, order);
