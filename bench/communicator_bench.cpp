@@ -1,6 +1,7 @@
 // all_reduce of floats by two ranks: threads against a copy of as many bytes by the same two threads, and, when mpirun
-// starts two processes (mpirun -n 2 --bind-to none communicator_bench), threads and processes against MPI_Allreduce and
-// Gloo, in turn in one run. Medians of many rounds; beside them what the cost model predicts from two measurements.
+// starts two or more processes (mpirun -n 2 --bind-to none communicator_bench), as many threads and processes against
+// MPI_Allreduce and Gloo, in turn in one run. Medians of many rounds; beside them what the cost model predicts from two
+// measurements.
 #include <lockstep/lockstep.hpp>
 #include <lockstep/mesh/cost_model.hpp>
 
@@ -46,9 +47,9 @@ int repeats_for(std::size_t bytes) {
   return static_cast<int>(std::clamp<std::size_t>((std::size_t{4} << 20) / bytes, 1, 1000));
 }
 
-/// One round on two threads: an all_reduce of n bytes reads and writes n bytes of each rank's memory; so does a copy.
-void round_of_threads(std::size_t bytes, contender& ours, contender& copy) {
-  ls::spmd(ls::mesh::cpu(2, 1), [&](ls::communicator& comm) {
+/// One round on threads: an all_reduce of n bytes reads and writes n bytes of each rank's memory; so does a copy.
+void round_of_threads(std::size_t ranks, std::size_t bytes, contender& ours, contender& copy) {
+  ls::spmd(ls::mesh::cpu(ranks, 1), [&](ls::communicator& comm) {
     ls::array<float> values(comm.device(), ls::shape{bytes / sizeof(float)}), copied(comm.device(), values.shape());
     values = 0.0f;
     copied = 0.0f;
@@ -70,9 +71,9 @@ void print_threads(std::size_t bytes, contender& ours, contender& copy, double p
               static_cast<double>(bytes) / ours.median() * 1e-9, copy.median() / ours.median());
 }
 
-double predict(ls::communication_cost const& cost, std::size_t bytes) {
-  return cost.seconds(
-      ls::work_of(ls::collective_kind::all_reduce, ls::collective_algorithm::direct, static_cast<double>(bytes), 2));
+double predict(ls::communication_cost const& cost, std::size_t bytes, std::size_t ranks) {
+  return cost.seconds(ls::work_of(ls::collective_kind::all_reduce, ls::collective_algorithm::direct,
+                                  static_cast<double>(bytes), ranks));
 }
 
 int rounds_for(std::size_t bytes) { return bytes > (std::size_t{8} << 20) ? 7 : 15; }
@@ -81,8 +82,8 @@ void threads_alone() {
   auto const cost = bench::cost_of(ls::mesh::cpu(2, 1));
   for (std::size_t bytes = smallest; bytes <= largest; bytes *= 4) {
     contender ours, copy;
-    for (int round = 0; round < 2 * rounds_for(bytes); ++round) round_of_threads(bytes, ours, copy);
-    print_threads(bytes, ours, copy, predict(cost, bytes));
+    for (int round = 0; round < 2 * rounds_for(bytes); ++round) round_of_threads(2, bytes, ours, copy);
+    print_threads(bytes, ours, copy, predict(cost, bytes, 2));
     std::puts("");
   }
 }
@@ -105,11 +106,11 @@ std::shared_ptr<gloo::rendezvous::Context> connect_gloo(ls::communicator& comm) 
 }
 #endif
 
-/// Two processes, the first of which has the threads, too.
+/// Two or more processes, the first of which has the threads, too.
 void with_processes() {
   ls::mesh const mesh = ls::mesh::mpi();
   auto const thread_cost =
-      mesh.first_local_rank() == 0 ? bench::cost_of(ls::mesh::cpu(2, 1)) : ls::communication_cost{};
+      mesh.first_local_rank() == 0 ? bench::cost_of(ls::mesh::cpu(mesh.size(), 1)) : ls::communication_cost{};
   auto const cost = bench::cost_of(mesh);
   ls::spmd(mesh, [&](ls::communicator& comm) {
     bool const first = comm.rank() == 0;
@@ -120,7 +121,7 @@ void with_processes() {
       contender threads, copy, ours, mpi, gloo;
       std::vector<float> values(bytes / sizeof(float), 0.0f);
       for (int round = 0; round < rounds_for(bytes); ++round) {
-        if (first) round_of_threads(bytes, threads, copy);
+        if (first) round_of_threads(comm.size(), bytes, threads, copy);
         comm.barrier();
         int const repeats = repeats_for(bytes);
         time_calls(comm, ours, repeats, [&] { comm.all_reduce(std::span(values), ls::plus{}); });
@@ -139,11 +140,11 @@ void with_processes() {
 #endif
       }
       if (!first) continue;
-      print_threads(bytes, threads, copy, predict(thread_cost, bytes));
+      print_threads(bytes, threads, copy, predict(thread_cost, bytes, comm.size()));
       std::printf(
           "; processes %10.2f us, predicted %10.2f us, MPI %10.2f us, Gloo %10.2f us; MPI/threads %.1f, "
           "Gloo/threads %.1f, MPI/processes %.2f\n",
-          ours.median() * 1e6, predict(cost, bytes) * 1e6, mpi.median() * 1e6, gloo.median() * 1e6,
+          ours.median() * 1e6, predict(cost, bytes, comm.size()) * 1e6, mpi.median() * 1e6, gloo.median() * 1e6,
           mpi.median() / threads.median(), gloo.median() / threads.median(), mpi.median() / ours.median());
       std::fflush(stdout);
     }
@@ -154,12 +155,14 @@ void with_processes() {
 }  // namespace
 
 int main() {
-  std::puts("all_reduce by 2 ranks, medians; GB/s: payload over time; Gloo 0: not found");
 #ifdef LOCKSTEP_MPI
-  if (ls::mesh::mpi().size() == 2) {
+  if (ls::mesh const mesh = ls::mesh::mpi(); mesh.size() > 1) {
+    if (mesh.first_local_rank() == 0)
+      std::printf("all_reduce by %zu ranks, medians; GB/s: payload over time; Gloo 0: not found\n", mesh.size());
     with_processes();
     return 0;
   }
 #endif
+  std::puts("all_reduce by 2 ranks, medians; GB/s: payload over time");
   threads_alone();
 }
