@@ -1,8 +1,9 @@
-// Covers: collectives: all_reduce reduce_scatter broadcast all_gather; types: integers float double
+// Covers: collectives: all_reduce reduce reduce_scatter broadcast all_gather; types: integers float double
 // Collectives over several machines: the bits of one level, and exactly the messages that the descriptions say, inside
 // of machines and from one to another.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <lockstep/mesh/two_level.hpp>
 
 #include "core_engine.hpp"
@@ -20,6 +21,15 @@ class spread_engine : public core_engine {
 
   bool all_reduce(void* data, std::size_t count, ls::rank_reduction const& how, ls::traffic& sent) {
     return ls::two_level::all_reduce(levels(sent), data, count, how);
+  }
+  bool reduce(void const* from, void* to, std::size_t count, ls::rank_reduction const& how, std::size_t root,
+              ls::traffic& sent) {
+    return ls::two_level::reduce(levels(sent), from, to, count, how, root);
+  }
+  void barrier() {
+    ls::traffic ignored;
+    if (auto const all = levels(ignored); all.has_levels()) return ls::two_level::barrier(all);
+    core_engine::barrier();
   }
   bool reduce_scatter(void const* from, void* to, std::size_t count, ls::rank_reduction const& how, ls::traffic& sent) {
     return ls::two_level::reduce_scatter(levels(sent), from, to, count, how);
@@ -54,7 +64,7 @@ std::string on_machines(Op const& op) {
 
 struct found_traffic {
   ls::traffic all;
-  std::size_t between_machines;  // messages
+  std::size_t between_machines, seen;  // messages; barriers' are only seen, not counted
 };
 
 template <std::size_t Machines, class F>
@@ -68,7 +78,8 @@ found_traffic traffic_of(std::size_t each, F const& f) {
   });
   for (std::size_t from = 0; from < Machines * each; ++from)
     for (std::size_t to = 0; to < Machines * each; ++to)
-      if (from / each != to / each) found.between_machines += shared->sent(from, to);
+      (from / each != to / each ? found.between_machines : found.seen) += shared->sent(from, to);
+  found.seen += found.between_machines;
   return found;
 }
 
@@ -106,6 +117,30 @@ void check_traffic(std::size_t each) {
     CHECK(found.all.bytes == (ranks - 1) * bytes);
   }
 
+  for (std::size_t root : {std::size_t{0}, ranks / 2, ranks - 1}) {
+    found = traffic_of<Machines>(each, [&](ls::communicator& comm) {
+      std::vector<float> values(count);
+      comm.reduce(std::span(values), ls::plus{}, root);
+    });
+    std::size_t const at_root = ls::two_level::subtrees_of(root / each, each, ranks).size();
+    CHECK(found.between_machines == others * each);
+    CHECK(found.all.messages == ranks * near + others * each + near);
+    CHECK(found.all.bytes == (Machines * near + partial - at_root) * bytes + near * (bytes / each));
+  }
+
+  found = traffic_of<Machines>(each, [&](ls::communicator& comm) { comm.barrier(); });
+  CHECK(found.between_machines == 2 * others);
+  CHECK(found.seen == 2 * (ranks - 1));
+
+  // One level: a message for each pair of ranks, and no byte twice.
+  found = traffic_of<Machines>(each, [&](ls::communicator& comm) {
+    std::vector<float> values(count * ranks), received(count * ranks);
+    comm.all_to_all(std::span<float const>(values), std::span(received));
+  });
+  CHECK(found.between_machines == ranks * others * each);
+  CHECK(found.all.messages == ranks * (ranks - 1));
+  CHECK(found.all.bytes == ranks * (ranks - 1) * bytes);
+
   found = traffic_of<Machines>(each, [&](ls::communicator& comm) {
     std::vector<float> values(count), all(count * ranks);
     comm.all_gather(std::span<float const>(values), std::span(all));
@@ -130,6 +165,22 @@ TEST_CASE("partial results of a machine are whole subtrees: one, where its ranks
   CHECK(odd[0].begin == 3);
   CHECK(odd[0].end == 4);
   CHECK(odd[1].end == 6);
+}
+
+TEST_CASE("nobody passes a barrier of two levels before all have come") {
+  std::size_t const ranks = 12;
+  for (std::size_t late = 0; late < ranks; ++late) {
+    std::atomic<bool> come = false, early = false;
+    on_engines<spread_engine<3>>(ranks, [&](ls::communicator& comm) {
+      if (comm.rank() == late) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        come = true;
+      }
+      comm.barrier();
+      if (!come) early = true;
+    });
+    CHECK(!early);
+  }
 }
 
 TEST_CASE("two levels send what their descriptions say") {

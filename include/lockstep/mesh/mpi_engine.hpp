@@ -75,8 +75,10 @@ class mpi_engine {
     run_.transport->recycle(*found);
   }
 
-  /// Everybody hears from everybody, through ever more distant neighbors.
+  /// Where there are no two levels, everybody hears from everybody through ever more distant neighbors.
   void barrier() {
+    traffic ignored;
+    if (auto const all = levels(ignored); all.has_levels()) return two_level::barrier(all);
     unsigned char token = 0;
     for (std::size_t step = 1; step < size(); step *= 2) {
       send(&token, 1, (rank_ + step) % size(), collective_tag);
@@ -86,6 +88,10 @@ class mpi_engine {
 
   bool all_reduce(void* data, std::size_t count, rank_reduction const& how, traffic& sent) {
     return two_level::all_reduce(levels(sent), data, count, how);
+  }
+  bool reduce(void const* from, void* to, std::size_t count, rank_reduction const& how, std::size_t root,
+              traffic& sent) {
+    return two_level::reduce(levels(sent), from, to, count, how, root);
   }
   bool reduce_scatter(void const* from, void* to, std::size_t count, rank_reduction const& how, traffic& sent) {
     return two_level::reduce_scatter(levels(sent), from, to, count, how);

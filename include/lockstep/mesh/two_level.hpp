@@ -1,84 +1,13 @@
 // two_level: collectives over several machines, out of an engine's required core: what ranks of one machine have is
-// combined there, before anything goes from machine to machine.
+// combined there, before anything goes from machine to machine. machine_levels.hpp says how ranks are spread.
 //
-// All machines have the same number of ranks, one machine's after another's. A rank's column are the ranks that have
-// its place on their machines. Where the tree of `rank_reduction` does not join all ranks of a machine before it joins
-// them to others, a machine sends more than one partial result: bits are those of one level, on any mesh.
+// Transfers keep one level: what goes from machine to machine is the same in two, and would be moved twice inside.
 #pragma once
 
-#include <vector>
-
-#include "composed.hpp"
+#include "../core/memory.hpp"
+#include "machine_levels.hpp"
 
 namespace lockstep::two_level {
-
-/// An engine's ranks on `machines` machines.
-template <class Engine>
-struct grid {
-  composed::link<Engine> all, machine, column;
-
-  grid(composed::link<Engine> l, std::size_t machines)
-      : all(l),
-        machine{l.engine, l.sent, l.rank() / (l.size() / machines) * (l.size() / machines), 1, l.size() / machines},
-        column{l.engine, l.sent, l.rank() % (l.size() / machines), l.size() / machines, machines} {}
-
-  std::size_t machines() const { return column.size(); }
-  std::size_t per_machine() const { return machine.size(); }
-  bool has_levels() const { return machines() > 1 && per_machine() > 1; }
-};
-
-/// Ranks [begin, end) that are a node of the tree.
-struct subtree {
-  std::size_t begin, end;
-};
-
-/// The largest subtrees of the tree over `within` that have no ranks but those of [begin, end), by rank.
-inline void add_subtrees(std::vector<subtree>& found, subtree within, std::size_t begin, std::size_t end) {
-  if (within.end <= begin || within.begin >= end) return;
-  if (within.begin >= begin && within.end <= end) return found.push_back(within);
-  std::size_t const middle = within.begin + left_ranks(within.end - within.begin);
-  add_subtrees(found, {within.begin, middle}, begin, end);
-  add_subtrees(found, {middle, within.end}, begin, end);
-}
-/// Those of machine `machine`.
-inline std::vector<subtree> subtrees_of(std::size_t machine, std::size_t per_machine, std::size_t ranks) {
-  std::vector<subtree> found;
-  add_subtrees(found, {0, ranks}, machine * per_machine, (machine + 1) * per_machine);
-  return found;
-}
-
-/// The values of `count` elements of subtrees, and of the tree above them.
-class partial_results {
- public:
-  partial_results(std::size_t count, rank_reduction const& how) : count_(count), how_(how) {}
-  void add(subtree s, void const* values) { known_.push_back({s, values}); }
-
-  /// The root of the tree over `ranks` ranks, to `to`.
-  void finish(std::size_t ranks, void* to) {
-    void const* const result = value_of({0, ranks}, to);
-    if (result != to && count_ != 0) std::memcpy(to, result, count_ * how_.element.bytes);
-  }
-
- private:
-  struct entry {
-    subtree ranks;
-    void const* values;
-  };
-  /// In known values, or in `to`.
-  void const* value_of(subtree s, void* to) {
-    for (entry const& each : known_)
-      if (each.ranks.begin == s.begin && each.ranks.end == s.end) return each.values;
-    std::size_t const middle = s.begin + left_ranks(s.end - s.begin);
-    composed::scratch const space(count_ * how_.element.bytes);
-    void const* const inputs[] = {value_of({s.begin, middle}, to), value_of({middle, s.end}, space.get())};
-    how_(inputs, 2, &to, 1, count_);
-    return to;
-  }
-
-  std::size_t count_;
-  rank_reduction const& how_;
-  std::vector<entry> known_;
-};
 
 /// Bytes of this machine's partial results of `count` elements.
 template <class Engine>
@@ -133,6 +62,26 @@ void reduce_column(grid<Engine>& g, unsigned char const* partial, std::size_t co
   all.finish(g.all.size(), to);
 }
 
+/// This rank's part of a result, to `to`, out of the partial results of all machines: gets those of the others, whole.
+template <class Engine>
+void finish_column(grid<Engine>& g, unsigned char const* partial, std::size_t count, void* to,
+                   rank_reduction const& how) {
+  std::size_t const bytes = count * how.element.bytes, ranks = g.all.size();
+  partial_results all(count, how);
+  std::vector<std::unique_ptr<composed::scratch>> received;
+  for (std::size_t m = 0; m < g.machines(); ++m) {
+    auto const trees = subtrees_of(m, g.per_machine(), ranks);
+    unsigned char const* values = partial;
+    if (m != g.column.rank()) {
+      received.push_back(std::make_unique<composed::scratch>(trees.size() * bytes));
+      values = received.back()->get();
+      g.column.receive(received.back()->get(), trees.size() * bytes, m);
+    }
+    for (std::size_t k = 0; k < trees.size(); ++k) all.add(trees[k], values + k * bytes);
+  }
+  all.finish(ranks, to);
+}
+
 /// This rank's part of what all ranks of its machine have, as the machine's partial results: per_machine - 1 messages
 /// per rank.
 template <class Engine>
@@ -184,6 +133,35 @@ bool all_reduce(grid<Engine> g, void* data, std::size_t count, rank_reduction co
   return true;
 }
 
+/// To rank `root`: per_machine - 1 messages per rank inside, one from each rank of another machine to the root's, with
+/// what it has of its machine's partial results, and there one from each other rank to the root. False, having done
+/// nothing, as all_reduce.
+template <class Engine>
+bool reduce(grid<Engine> g, void const* from, void* to, std::size_t count, rank_reduction const& how,
+            std::size_t root) {
+  std::size_t const width = how.element.bytes, at = root / g.per_machine(), place = root % g.per_machine();
+  if (!g.has_levels() || count * width < composed::direct_bytes) return false;
+  auto const part = [&](std::size_t r) { return composed::part_of(count, r, g.per_machine()); };
+  std::size_t const mine = part(g.machine.rank()).size() * width;
+  composed::scratch const partial(partial_bytes(g, mine / width, how));
+  reduce_own_part(g, static_cast<unsigned char const*>(from), count, how, partial.get());
+  if (g.column.rank() != at) {
+    g.column.send(partial.get(), partial_bytes(g, mine / width, how), at);
+    return true;
+  }
+  composed::scratch const result(mine);
+  finish_column(g, partial.get(), mine / width, result.get(), how);
+  if (g.machine.rank() != place) {
+    g.machine.send(result.get(), mine, place);
+    return true;
+  }
+  auto* const out = static_cast<unsigned char*>(to);
+  if (mine != 0) std::memcpy(out + part(place).begin * width, result.get(), mine);
+  for (std::size_t r = 0; r < g.per_machine(); ++r)
+    if (r != place) g.machine.receive(out + part(r).begin * width, part(r).size() * width, r);
+  return true;
+}
+
 /// `from` holds `count` elements for each rank: per rank machines - 1 messages from machine to machine, and
 /// per_machine - 1 inside.
 template <class Engine>
@@ -218,6 +196,27 @@ void broadcast(grid<Engine> g, void* data, std::size_t bytes, std::size_t root) 
   std::size_t const place = root % g.per_machine();
   if (g.machine.rank() == place) composed::broadcast(g.column, data, bytes, root / g.per_machine());
   composed::broadcast(g.machine, data, bytes, place);
+}
+
+/// To the first rank of each machine, from there up a tree to the first of all, and back: 2 (machines - 1) messages
+/// from machine to machine and 2 (size() - machines) inside.
+template <class Engine>
+void barrier(grid<Engine> g) {
+  unsigned char token = 0;
+  if (g.machine.rank() != 0) {
+    g.machine.send(&token, 1, 0);
+  } else {
+    for (std::size_t r = 1; r < g.per_machine(); ++r) g.machine.receive(&token, 1, r);
+    std::size_t const me = g.column.rank();
+    for (std::size_t step = 1; step < g.machines(); step *= 2) {
+      if (me & step) {
+        g.column.send(&token, 1, me - step);
+        break;
+      }
+      if (me + step < g.machines()) g.column.receive(&token, 1, me + step);
+    }
+  }
+  broadcast(g, &token, 1, 0);
 }
 
 /// Per rank machines - 1 messages of `bytes` from machine to machine, and per_machine - 1 of machines times as many
