@@ -3,8 +3,12 @@
 // Custom kernels over elements: every rank, every kind of argument, atomics, and what is refused.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <lockstep/lockstep.hpp>
+#include <mutex>
 #include <numeric>
+#include <set>
+#include <thread>
 
 #include "support/devices.hpp"
 #include "support/values.hpp"
@@ -182,5 +186,34 @@ TEST_CASE("a lambda is a kernel, and what it throws comes back") {
                         x),
                     trouble);
   });
+}
+
+TEST_CASE("a few elements that take long are shared among the threads; every element is computed once") {
+  device const dev = device::cpu(2);
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  auto const slow = [&](float x) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::lock_guard const lock(mutex);
+    threads.insert(std::this_thread::get_id());
+    return x + 1;
+  };
+  array<float> x = lockstep::zeros<float>(dev, 100);
+  launch(
+      dev, elements(100), [&](ls::index i, view<float> a) { a[i] = slow(a[i]); }, x);
+  CHECK(difference(x.to_host(), std::vector<float>(100, 1.0f)) == "");
+  CHECK(threads.size() == 2);
+
+  threads.clear();
+  array<float, 2> y = lockstep::zeros<float>(dev, shape{4, 75});
+  y = lockstep::map(slow, y);
+  CHECK(difference(y.to_host(), std::vector<float>(300, 1.0f)) == "");
+  CHECK(threads.size() == 2);
+  for (std::size_t n = 0; n < 3000; n = n + n / 5 + 1) {
+    array<int> counts = lockstep::zeros<int>(dev, n);
+    launch(
+        dev, elements(n), [](ls::index i, view<int> a) { ++a[i]; }, counts);
+    CHECK(difference(counts.to_host(), std::vector<int>(n, 1)) == "");
+  }
 }
 #endif

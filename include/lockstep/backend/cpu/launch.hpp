@@ -58,7 +58,7 @@ void launch(device const& where, element_space<R> const& space, Kernel const& ke
             slots<As...> const& arguments) {
   bool const unit_strides = have_unit_strides(arguments);
   auto const total = static_cast<index>(space.extents.size());
-  parallel_ranges(where, total, index{1}, serial_below, [&](index first, index last) {
+  timed_ranges(where, total, [&](index first, index last) {
     debug::running_kernel const running(name);
     for_each_row_part(space.extents, first, last, [&](shape<R> const& c, index begin, index end) {
       unpack(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../../array/view.hpp"
+#include "light_evaluator.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
 
@@ -87,14 +88,20 @@ template <class... Ts, std::size_t... Rs, class... Evaluators, bool... Dense>
 void store(device const& where, bool past_caches, output<Ts, Rs, Evaluators, Dense> const&... outputs) {
   auto const pass = [&](auto const&... writers) {
     index const total = static_cast<index>(std::max({outputs.target.size()...}));
-    parallel_ranges(where, total, buffer_length, serial_below, [&](index first, index last) {
+    auto const part = [&](index first, index last) {
       if constexpr (sizeof...(writers) == 1) {
         (writers.write(first, last), ...);
       } else {
         for (index at = first; at < last; at += buffer_length)
           (writers.write(at, std::min(last, at + buffer_length)), ...);
       }
-    });
+    };
+    constexpr bool light = (is_light_evaluator<Evaluators> && ...);
+    constexpr index few = 256;  // whose time would be that of reading the clock
+    if (light || total < few)
+      parallel_ranges(where, total, buffer_length, serial_below, part);
+    else
+      timed_ranges(where, total, part);
   };
   pass(writer<Ts, Rs, Evaluators, Dense>(outputs, past_caches)...);
 }

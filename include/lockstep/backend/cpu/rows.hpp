@@ -6,6 +6,9 @@
 #include "../../expression/evaluator.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"
+#if !defined(__x86_64__)
+#include <chrono>
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -27,6 +30,35 @@ void parallel_ranges(device const& where, index total, index granule, index seri
     index const last = std::min(total, granules * (piece + 1) / pieces * granule);
     if (first < last) f(first, last);
   });
+}
+
+/// A clock that takes some ten nanoseconds to read, in units of its own, and how many of them it takes to wake a thread
+/// with some gain.
+#if defined(__x86_64__)
+inline std::uint64_t ticks() {
+  std::uint32_t low, high;
+  asm volatile("rdtsc" : "=a"(low), "=d"(high));
+  return std::uint64_t{high} << 32 | low;
+}
+inline constexpr std::uint64_t ticks_worth_waking = 30000;  // cycles
+#else
+inline std::uint64_t ticks() {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+}
+inline constexpr std::uint64_t ticks_worth_waking = 10000;
+#endif
+
+/// parallel_ranges for work of unknown cost, such as functions of users, whose few elements may be worth all threads:
+/// a 64th of them runs in the caller, and tells. Ranges begin anywhere.
+template <class F>
+void timed_ranges(device const& where, index total, F&& f) {
+  if (total > serial_below || total < 2 || where.threads() == 1)
+    return parallel_ranges(where, total, buffer_length, serial_below, f);
+  index const first = total < 1024 ? (total + 63) / 64 : (total / 64 + 15) / 16 * 16;  // no long parts of vectors
+  std::uint64_t const begin = ticks();
+  f(index{0}, first);
+  if ((ticks() - begin) * static_cast<std::uint64_t>(total / first) < ticks_worth_waking) return f(first, total);
+  parallel_ranges(where, total - first, index{1}, index{1}, [&](index a, index b) { f(first + a, first + b); });
 }
 
 /// Calls work() once, or on every thread of the device when there are enough elements; the calls share the work among

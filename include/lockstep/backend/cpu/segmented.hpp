@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "../../core/owned_array.hpp"
-#include "../../expression/elementwise.hpp"
+#include "light_evaluator.hpp"
 #include "reduce_axis.hpp"
 
 namespace lockstep {
@@ -71,21 +71,12 @@ struct rounded_row {
   LOCKSTEP_INLINE auto operator[](index i) const { return rounded(row[first + i]); }
 };
 
-/// True for evaluators whose values cost as little one by one as they do in vectors: products of what is in memory and
-/// what is gathered from memory.
+/// True for evaluators whose values cost as little one by one as they do in vectors.
 template <class Evaluator>
-inline constexpr bool is_light_alone = false;
 #if defined(__x86_64__) && !defined(__CUDACC__)
-template <class T, std::size_t R>
-inline constexpr bool is_light_alone<memory_evaluator<T, R>> = std::is_arithmetic_v<T>;
-template <class Inner, std::size_t r, std::size_t R>
-inline constexpr bool is_light_alone<repeated_evaluator<Inner, r, R>> = r == R&& is_light_alone<Inner>;
-template <std::size_t R, class F, class... Evaluators>
-inline constexpr bool is_light_alone<elementwise_evaluator<R, F, Evaluators...>> = is_light_function<F> &&
-                                                                                   (is_light_alone<Evaluators> && ...);
-template <class Evaluator>
-requires(Evaluator::gathers) inline constexpr bool is_light_alone<Evaluator> =
-    is_light_alone<decltype(Evaluator::source)> && is_light_alone<decltype(Evaluator::indices)>;
+inline constexpr bool is_light_alone = is_light_evaluator<Evaluator>;
+#else
+inline constexpr bool is_light_alone = false;
 #endif
 
 /// True for values gathered and used as they are: gathered into a buffer, they are reduced side by side.
