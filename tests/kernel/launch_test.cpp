@@ -193,7 +193,7 @@ TEST_CASE("a few elements that take long are shared among the threads; every ele
   std::mutex mutex;
   std::set<std::thread::id> threads;
   auto const slow = [&](float x) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
     std::lock_guard const lock(mutex);
     threads.insert(std::this_thread::get_id());
     return x + 1;
