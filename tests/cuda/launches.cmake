@@ -19,6 +19,8 @@ set(expected
     "transpose|1|0|393216|393216|24576"
     "segments|1|0|-|-"
     "unique|1|1|-|-"             # the wait for how many there are
+    "sort rows|1|0|400000|400000|25000"
+    "sort long rows|-|0|-|-"
     "decode|-|1|-|-"
     "fill and copy|1|0|-|400000|12500"  # the copy is no kernel
     "value|2|1|400100|104")      # one wait, for the value in pinned memory

@@ -130,6 +130,23 @@ TEST_CASE("launches: unique") {
   for (int i = 0; i < repetitions(); ++i) CHECK(ls::unique(in.y).size() == 50000);
 }
 
+TEST_CASE("launches: sort rows") {
+  inputs in;
+  in.y = ls::cast<float>(-ls::indices(ls::shape(in.n)));
+  ls::array<float, 2> rows = in.y.reshape(ls::shape(1250, 80));  // of whole sectors
+  for (int i = 0; i < repetitions(); ++i) ls::sort(rows, ls::axis(1));
+  CHECK(rows.device() == in.gpu);
+  CHECK(rows.to_host()[777] == -742);
+}
+
+TEST_CASE("launches: sort long rows") {
+  inputs in;
+  ls::array<float, 2> rows(in.gpu, ls::shape(350, 2050));
+  rows = ls::cast<float>(-ls::indices(ls::shape(350 * 2050))).reshape(rows.shape());
+  for (int i = 0; i < repetitions(); ++i) ls::sort(rows, ls::axis(1));
+  CHECK(rows.to_host()[2051] == -4098);
+}
+
 TEST_CASE("launches: decode") {
   inputs in;
   ls::array<ls::index> const twice = ls::full<ls::index>(in.gpu, 1000, 2);

@@ -48,6 +48,34 @@ TEST_CASE("lines along every axis") {
   CHECK(difference(argsort(long_lines, axis(1)).to_host(), argsort(same, axis(1)).to_host()) == "");
 }
 
+template <class T, class Order>
+void check_rows(index rows, index length, Order order) {
+  INFO(rows, " rows of ", length);
+  auto const n = static_cast<std::size_t>(rows * length);
+  array<T, 2> const x = numbers<T>(device::gpu(0), n, 0, 90).reshape(shape<2>(rows, length));
+  array<T, 2> const same = x.to(device::cpu(1));
+  CHECK(difference(sorted(x, axis(1), order).to_host(), sorted(same, axis(1), order).to_host()) == "");
+  CHECK(difference(argsort(x, axis(1), order).to_host(), argsort(same, axis(1), order).to_host()) == "");
+}
+TEST_CASE("rows of every length that is sorted in another way") {
+  for (index length : {1, 2, 31, 128, 129, 512, 513, 2048, 2049})
+    for (index rows : {2, 9, 600}) {
+      if (rows * length > 400000) continue;
+      check_rows<float>(rows, length, lockstep::less{});
+    }
+  check_rows<double>(310, 65, greater{});
+  check_rows<int>(310, 600, by_tens{});
+  check_rows<std::int64_t>(9, 2500, greater{});
+  check_rows<float>(700, 2100, lockstep::less{});
+}
+TEST_CASE("rows: NaNs come last and zeros of both signs are equal") {
+  float const nan = std::nanf("");
+  std::vector<float> const host{nan, 0.0f, -1, -0.0f, -nan, 2, -0.0f, nan, 0.0f, 1, 1, 3};
+  array<float, 2> const x(device::gpu(0), {2, 6}, host);
+  CHECK(argsort(x, axis(1)).to_host() == std::vector<index>{2, 1, 3, 5, 0, 4, 0, 2, 3, 4, 5, 1});
+  CHECK(argsort(x, axis(1), greater{}).to_host() == std::vector<index>{5, 1, 3, 2, 0, 4, 5, 3, 4, 0, 2, 1});
+}
+
 TEST_CASE("segments") {
   std::vector<int> const offsets{0, 0, 3, 700, 700, 701, 5000};
   auto const sorted_segments = [&](device const& dev, auto order) {

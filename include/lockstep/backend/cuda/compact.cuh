@@ -105,7 +105,7 @@ __device__ __forceinline__ void write_kept(Source const& source, gathered_tile<T
 }
 
 template <compaction What, class Source, class T>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, least_blocks)
     compact_kernel(Source source, index total, T* values, index* places, index* kept, scan_state<index> state) {
   constexpr int warp_length = warp_lanes * compact_items<T>, tile_length = scan_warps * warp_length;
   constexpr bool with_values = What != compaction::places && gathers_values<T>;

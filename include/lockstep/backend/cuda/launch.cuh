@@ -11,6 +11,8 @@ namespace cuda {
 /// Threads of every block whose size does not follow from the work.
 inline constexpr unsigned block_threads = 256;
 inline constexpr int warp_lanes = 32;
+/// Said of kernels that need many registers: ptxas then takes them, where it would spill to have more blocks at a time.
+inline constexpr unsigned least_blocks = 1;
 
 LOCKSTEP_INLINE constexpr index ceil_div(index a, index b) { return (a + b - 1) / b; }
 

@@ -39,7 +39,8 @@ __device__ __forceinline__ void store_pack(T* target, Values const& all) {
 
 /// Blocks of packs_per_thread packs of N elements per thread; the last one element by element.
 template <int N, class Tree, class... Ts>
-__global__ void __launch_bounds__(block_threads) store_flat_kernel(slots<Ts*...> targets, Tree tree, index total) {
+__global__ void __launch_bounds__(block_threads, least_blocks)
+    store_flat_kernel(slots<Ts*...> targets, Tree tree, index total) {
   index const tile = index{block_threads} * N * packs_per_thread, begin = blockIdx.x * tile;
   [&]<std::size_t... K>(std::index_sequence<K...>) {
     if (begin + tile <= total) {

@@ -196,7 +196,7 @@ concept prepares_tiles = requires(Target const& to, index i) {
 };
 
 template <class T, class Op, class Evaluator, class Target>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, least_blocks)
     scan_kernel(Evaluator evaluator, scan_rule<T, Op> rule, Target to, index total, scan_state<T> state) {
   __shared__ index shared_tile;
   __shared__ alignas(T) unsigned char raw_totals[scan_warps * sizeof(T)];

@@ -1,12 +1,14 @@
-// Sorts of many lines or segments at once on a GPU: numbers by CUB's segmented sort, anything else by a merge sort of
-// places that compares segments first.
+// Sorts of many lines or segments at once on a GPU. Short lines are sorted by a block each; numbers in long ones by
+// CUB's segmented radix sort, which does not wait; numbers in segments of any lengths by its segmented sort; anything
+// else by a merge sort of places that compares segments first.
 #pragma once
 
+#include <cub/device/device_segmented_radix_sort.cuh>
 #include <cub/device/device_segmented_sort.cuh>
 
 #include "../../algorithm/reduction_order.hpp"
 #include "map.cuh"
-#include "sort.cuh"
+#include "sort_rows.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -84,12 +86,51 @@ void sort_segments(device const& where, T* values, index n, Segments const& segm
 /// Few long lines are sorted one by one: each of them alone fills the device.
 inline bool sort_one_by_one(index count, index length) { return count == 1 || length / 4096 > count; }
 
+/// f(first line, lines), for as many lines at a time as CUB counts values of.
+template <class F>
+void for_lines_at_a_time(index count, index length, F const& f) {
+  index const most = std::max<index>(INT32_MAX / length, 1);
+  for (index first = 0; first < count; first += most) f(first, std::min(most, count - first));
+}
+
+/// Sorts each of `count` lines of `length` numbers by their bits.
+template <class Order, class T>
+void radix_sort_rows(device const& where, T* values, index count, index length) {
+  auto const begins = iterate<int>(equal_segments{length});
+  for_lines_at_a_time(count, length, [&](index first, index lines) {
+    two_buffers keys(where, as_sort_keys<Order>(values + first * length), lines * length);
+    int const n = static_cast<int>(lines * length), segments = static_cast<int>(lines), bits = sizeof(T) * 8;
+    run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
+      if constexpr (is_descending<Order>)
+        return cub::DeviceSegmentedRadixSort::SortKeysDescending(memory, bytes, keys.cub(), n, segments, begins,
+                                                                 begins + 1, 0, bits, stream_of(where));
+      else
+        return cub::DeviceSegmentedRadixSort::SortKeys(memory, bytes, keys.cub(), n, segments, begins, begins + 1, 0,
+                                                       bits, stream_of(where));
+    });
+    keys.finish();
+  });
+}
+
 /// Sorts each of `count` lines of `length` values.
 template <class T, class Order>
 void sort_rows(device const& where, T* values, index count, index length, Order const& order) {
-  if (!sort_one_by_one(count, length))
-    return sort_segments(where, values, count * length, equal_segments{length}, count, order);
-  for (index i = 0; i < count; ++i) sort_values(where, values + i * length, length, order);
+  if constexpr (holds_host_function<Order>) {
+    throw_host_only(where);
+  } else {
+    if (count * length == 0) return;
+    if (sort_one_by_one(count, length)) {
+      for (index i = 0; i < count; ++i) sort_values(where, values + i * length, length, order);
+      return;
+    }
+    if constexpr (fits_in_rows<T>)
+      if (length <= longest_row)
+        return sort_short_rows(where, static_cast<T const*>(values), count, length, order, write_values<T>{values});
+    if constexpr (natural_order<T, Order>)
+      radix_sort_rows<Order>(where, values, count, length);
+    else
+      sort_segments(where, values, count * length, equal_segments{length}, count, order);
+  }
 }
 
 template <class Place>
@@ -98,35 +139,53 @@ __global__ void __launch_bounds__(block_threads) place_in_line_kernel(Place* pla
   if (i < count) places[i] %= length;
 }
 
+/// Writes the places of `count` lines of `length` numbers in the order of their bits.
+template <class Order, class T>
+void radix_argsort_rows(device const& where, T const* values, index count, index length, index* places) {
+  auto const begins = iterate<int>(equal_segments{length});
+  for_lines_at_a_time(count, length, [&](index first, index lines) {
+    index const total = lines * length, blocks = ceil_div(total, block_threads);
+    temporary<T> const keys(where, total);
+    temporary<short_place> const numbers(where, total);
+    launch(where, "sorting", number_keys_kernel<Order, T>, blocks, block_threads, values + first * length, total,
+           length, keys.data(), numbers.data());
+    two_buffers<T> sorted(where, keys.data(), total);
+    two_buffers<short_place> moved(where, numbers.data(), total);
+    int const n = static_cast<int>(total), segments = static_cast<int>(lines), bits = sizeof(T) * 8;
+    run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
+      if constexpr (is_descending<Order>)
+        return cub::DeviceSegmentedRadixSort::SortPairsDescending(memory, bytes, sorted.cub(), moved.cub(), n, segments,
+                                                                  begins, begins + 1, 0, bits, stream_of(where));
+      else
+        return cub::DeviceSegmentedRadixSort::SortPairs(memory, bytes, sorted.cub(), moved.cub(), n, segments, begins,
+                                                        begins + 1, 0, bits, stream_of(where));
+    });
+    launch(where, "sorting", widen_kernel<short_place>, blocks, block_threads,
+           static_cast<short_place const*>(moved.cub().Current()), total, places + first * length);
+  });
+}
+
 /// Writes, for each of `count` lines of `length` values, the places of its values in their stable order.
 template <class T, class Order>
 void argsort_rows(device const& where, T const* values, index count, index length, Order const& order, index* places) {
-  index const n = count * length;
-  if (sort_one_by_one(count, length)) {
-    for (index i = 0; i < count; ++i) argsort_values(where, values + i * length, length, order, places + i * length);
-  } else if constexpr (holds_host_function<Order>) {
+  if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
-  } else if constexpr (natural_order<T, Order>) {
-    temporary<T> const keys(where, n);
-    temporary<short_place> const numbers(where, n);
-    launch(where, "sorting", number_keys_kernel<Order, T>, ceil_div(n, block_threads), block_threads, values, n, length,
-           keys.data(), numbers.data());
-    two_buffers<T> sorted(where, keys.data(), n);
-    two_buffers<short_place> moved(where, numbers.data(), n);
-    auto const begins = iterate<index>(equal_segments{length});
-    run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
-      if constexpr (is_descending<Order>)
-        return cub::DeviceSegmentedSort::StableSortPairsDescending(memory, bytes, sorted.cub(), moved.cub(), n, count,
-                                                                   begins, begins + 1, stream_of(where));
-      else
-        return cub::DeviceSegmentedSort::StableSortPairs(memory, bytes, sorted.cub(), moved.cub(), n, count, begins,
-                                                         begins + 1, stream_of(where));
-    });
-    launch(where, "sorting", widen_kernel<short_place>, ceil_div(n, block_threads), block_threads,
-           static_cast<short_place const*>(moved.cub().Current()), n, places);
   } else {
-    argsort_segments_by(where, values, n, equal_segments{length}, order, places);
-    launch(where, "sorting", place_in_line_kernel<index>, ceil_div(n, block_threads), block_threads, places, n, length);
+    index const n = count * length;
+    if (n == 0) return;
+    if (sort_one_by_one(count, length)) {
+      for (index i = 0; i < count; ++i) argsort_values(where, values + i * length, length, order, places + i * length);
+      return;
+    }
+    if constexpr (fits_in_rows<T>)
+      if (length <= longest_row) return sort_short_rows(where, values, count, length, order, write_places<T>{places});
+    if constexpr (natural_order<T, Order>) {
+      radix_argsort_rows<Order>(where, values, count, length, places);
+    } else {
+      argsort_segments_by(where, values, n, equal_segments{length}, order, places);
+      launch(where, "sorting", place_in_line_kernel<index>, ceil_div(n, block_threads), block_threads, places, n,
+             length);
+    }
   }
 }
 
