@@ -135,6 +135,39 @@ template <class T>
     __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 3);
 }
 
+/// Copies the flagged ones of 64 values to out[0], out[1], ..., which has room for all; flags(i) are those of a vector
+/// of values from i on.
+template <class T, class Flags>
+[[gnu::always_inline]] inline index compress_vectors(T const* values, Flags const& flags, T* out) {
+  constexpr index lanes = compressor<sizeof(T)>::lanes;
+  index kept = 0;
+  LOCKSTEP_UNROLL
+  for (index i = 0; i < flags_per_word; i += lanes) {
+    std::uint64_t const which = flags(i);
+    compressor<sizeof(T)>::move(reinterpret_cast<char const*>(values + i), which, reinterpret_cast<char*>(out + kept));
+    kept += __builtin_popcountll(which);
+  }
+  return kept;
+}
+
+/// Copies the flagged ones of 64 values to `front`, the others to `back`, each of which has room for all; returns how
+/// many are flagged.
+template <class T>
+[[gnu::always_inline]] inline index part_vectors(T const* values, std::uint64_t word, T* front, T* back) {
+  constexpr index lanes = compressor<sizeof(T)>::lanes;
+  constexpr std::uint64_t group = (std::uint64_t{1} << lanes) - 1;
+  index kept = 0;
+  LOCKSTEP_UNROLL
+  for (index i = 0; i < flags_per_word; i += lanes) {
+    auto const* const from = reinterpret_cast<char const*>(values + i);
+    std::uint64_t const which = word >> i & group;
+    compressor<sizeof(T)>::move(from, which, reinterpret_cast<char*>(front + kept));
+    compressor<sizeof(T)>::move(from, which ^ group, reinterpret_cast<char*>(back + (i - kept)));
+    kept += __builtin_popcountll(which);
+  }
+  return kept;
+}
+
 /// Copies the flagged ones of 64 values (of the first `count` where fewer are left) to out[0], out[1], ..., of which
 /// `room` may be written; returns how many.
 template <class T>
@@ -146,13 +179,8 @@ template <class T>
     constexpr std::uint64_t group = (std::uint64_t{1} << lanes) - 1;
     if (count >= flags_per_word && room >= flags_per_word) {
       if (fetches) fetch_ahead_of(values);
-      for (index i = 0; i < flags_per_word; i += lanes) {
-        std::uint64_t const flags = word >> i & group;
-        compressor<sizeof(T)>::move(reinterpret_cast<char const*>(values + i), flags,
-                                    reinterpret_cast<char*>(out + kept));
-        kept += __builtin_popcountll(flags);
-      }
-      return kept;
+      return compress_vectors(
+          values, [&](index i) { return word >> i & group; }, out);
     }
     for (index i = 0; i + lanes <= count && kept + lanes <= room; i += lanes) {
       std::uint64_t const flags = word & group;
@@ -182,17 +210,49 @@ index compress(T const* values, std::uint64_t const* words, index count, T* out,
   return kept;
 }
 
-/// The same, copying those that are not flagged.
-template <class T>
-index compress_others(T const* values, std::uint64_t const* words, index count, T* out, index room, bool fetches) {
-  index kept = 0;
-  for (index i = 0; i < count; i += flags_per_word) {
-    index const left = count - i;
-    std::uint64_t const others =
-        ~*words++ & (left < flags_per_word ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0});
-    kept += compress_word(values + i, others, left, out + kept, room - kept, fetches);
+/// The same with flags that are not stored: flags(i) are those of a vector of values from i on, one(i) that of one.
+/// (Both by value: what they hold is then kept in registers, whatever is stored.)
+template <class T, class Flags, class One>
+[[gnu::always_inline]] inline index compress_straight(T const* values, index count, T* out, bool fetches,
+                                                      Flags const flags, One const one) {
+  index kept = 0, i = 0;
+  for (; i + flags_per_word <= count; i += flags_per_word) {
+    if (fetches) fetch_ahead_of(values + i);
+    kept += compress_vectors(
+        values + i, [&](index k) { return flags(i + k); }, out + kept);
   }
+  for (; i < count; ++i)
+    if (one(i)) out[kept++] = values[i];
   return kept;
+}
+
+/// The two sides of a partition while it runs: where their next elements go, and how many of them are left.
+template <class T>
+struct partition_sides {
+  T *front, *back;
+  index selected, others;
+};
+
+/// Copies the flagged ones of `count` values to the front, the others to the back; exactly as many as are left there.
+template <class T>
+void part(T const* values, std::uint64_t const* words, index count, partition_sides<T>& sides, bool fetches) {
+  constexpr index lanes = compressor<sizeof(T)>::lanes;
+  partition_sides<T> at = sides;
+  for (index i = 0; i < count; i += flags_per_word) {
+    std::uint64_t const word = *words++;
+    index const some = std::min(count - i, flags_per_word);
+    index kept = 0;
+    if (lanes > 0 && some == flags_per_word && std::min(at.selected, at.others) >= flags_per_word) {
+      if (fetches) fetch_ahead_of(values + i);
+      if constexpr (lanes > 0) kept = part_vectors(values + i, word, at.front, at.back);
+    } else {
+      std::uint64_t const others = ~word & (~std::uint64_t{0} >> (flags_per_word - some));
+      kept = compress_word(values + i, word, some, at.front, at.selected, false);
+      compress_word(values + i, others, some, at.back, at.others, false);
+    }
+    at = {at.front + kept, at.back + (some - kept), at.selected - kept, at.others - (some - kept)};
+  }
+  sides = at;
 }
 
 /// Writes first + i for every flag i that is set to out[0], out[1], ..., and returns how many, as compress does.

@@ -8,6 +8,7 @@
 #include "../../core/algorithm.hpp"
 #include "../../core/function_objects.hpp"
 #include "../../expression/evaluator.hpp"
+#include "wide_vector.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -131,17 +132,27 @@ requires(is_one_of<F, less, less_equal, greater, greater_equal, equal_to, not_eq
                            constant_row<decltype(A{}[0])>>) struct compared_row<elementwise_row<F, A, B>> {
   using T = decltype(A{}[0]);
   static constexpr bool value = true;
-  typedef T vector __attribute__((vector_size(32)));
+  typedef T vector __attribute__((vector_size(LOCKSTEP_WIDE_VECTORS ? 64 : 32)));
 
   [[gnu::always_inline]] static vector load(pointer_row<T> const& row, index j) {
     vector v;
     __builtin_memcpy(&v, row.data + j, sizeof(v));
     return v;
   }
-  [[gnu::always_inline]] static vector load(constant_row<T> const& row, index) { return vector{} + row.value; }
+  [[gnu::always_inline]] static vector load(constant_row<T> const& row, index) { return row.value - vector{}; }
   template <class Row>
   [[gnu::always_inline]] static unsigned flags(Row const& row, index j) {
     vector const a = load(get<0>(row.rows), j), b = load(get<1>(row.rows), j);
+#if LOCKSTEP_WIDE_VECTORS
+    using wide = wide_vector<T>;
+    using how = typename wide::comparison;
+    return wide::template compare < std::is_same_v<F, less> ? how::less
+           : std::is_same_v<F, less_equal>                  ? how::less_equal
+           : std::is_same_v<F, greater>                     ? how::greater
+           : std::is_same_v<F, greater_equal>               ? how::greater_equal
+           : std::is_same_v<F, equal_to>                    ? how::equal
+                                                            : how::not_equal > (a, b);
+#else
     using mask = sign_mask<sizeof(T)>;
     using bits = typename mask::vector;
     if constexpr (std::is_same_v<F, less>)
@@ -156,6 +167,7 @@ requires(is_one_of<F, less, less_equal, greater, greater_equal, equal_to, not_eq
       return mask::of(bits(a == b));
     else
       return mask::of(bits(a != b));
+#endif
   }
 };
 #endif
@@ -166,15 +178,18 @@ template <class Row>
 #if defined(__AVX2__) && !defined(__CUDACC__)
   using mask = sign_mask<straight_bytes<Row>>;
   using lane = std::conditional_t<straight_bytes<Row> == 8, long long, int>;
-  constexpr index lanes = 32 / sizeof(lane);
+  constexpr index bytes = LOCKSTEP_WIDE_VECTORS && compared_row<Row>::value ? 64 : 32, lanes = bytes / sizeof(lane);
   auto const group = [&](index j) {
-    if constexpr (compared_row<Row>::value) return compared_row<Row>::flags(row, j);
-    lane each[lanes];  // one vector: never stored
-    LOCKSTEP_UNROLL
-    for (index k = 0; k < lanes; ++k) each[k] = -static_cast<lane>(row[j + k]);
-    typename mask::vector v;
-    __builtin_memcpy(&v, each, sizeof(v));
-    return mask::of(v);
+    if constexpr (compared_row<Row>::value) {
+      return compared_row<Row>::flags(row, j);
+    } else {
+      lane each[lanes];  // one vector: never stored
+      LOCKSTEP_UNROLL
+      for (index k = 0; k < lanes; ++k) each[k] = -static_cast<lane>(row[j + k]);
+      typename mask::vector v;
+      __builtin_memcpy(&v, each, sizeof(v));
+      return mask::of(v);
+    }
   };
   pack_groups<lanes>(first, last, words, group, [&](index j) { return row[j]; });
 #else
@@ -183,23 +198,41 @@ template <class Row>
 #endif
 }
 
-/// The flags values[i - 1] != values[i] for i in [first, last); a NaN differs from every value.
+/// Neighboring values that differ, `step` flags at a time; a NaN differs from every value.
 template <class T>
-void pack_differences(T const* values, index first, index last, std::uint64_t* words) {
-  auto const differs = [&](index i) { return !(values[i - 1] == values[i]); };
-#if defined(__AVX2__) && !defined(__CUDACC__)
-  typedef T vector __attribute__((vector_size(32)));
-  using mask = sign_mask<sizeof(T)>;
-  auto const group = [&](index i) {
+struct value_differences {
+  T const* values;
+
+  static constexpr index step = (LOCKSTEP_WIDE_VECTORS ? 64 : has_sign_masks ? 32 : sizeof(T)) / sizeof(T);
+
+  /// values[i - 1] != values[i].
+  bool one(index i) const { return !(values[i - 1] == values[i]); }
+  /// The same for i, i + 1, ..., as bits.
+  [[gnu::always_inline]] unsigned operator()(index i) const {
+#if LOCKSTEP_WIDE_VECTORS
+    using wide = wide_vector<T>;
+    typename wide::vector before, here;
+    __builtin_memcpy(&before, values + i - 1, sizeof(before));
+    __builtin_memcpy(&here, values + i, sizeof(here));
+    return wide::template compare<wide::comparison::not_equal>(before, here);
+#elif defined(__AVX2__) && !defined(__CUDACC__)
+    typedef T vector __attribute__((vector_size(32)));
+    using mask = sign_mask<sizeof(T)>;
     vector before, here;
     __builtin_memcpy(&before, values + i - 1, sizeof(before));
     __builtin_memcpy(&here, values + i, sizeof(here));
     return mask::of(typename mask::vector(before != here));
-  };
-  pack_groups<32 / sizeof(T)>(first, last, words, group, differs);
 #else
-  pack_groups<1>(first, last, words, differs, differs);
+    return one(i);
 #endif
+  }
+};
+
+/// The flags values[i - 1] != values[i] for i in [first, last).
+template <class T>
+void pack_differences(T const* values, index first, index last, std::uint64_t* words) {
+  value_differences<T> const differ{values};
+  pack_groups<differ.step>(first, last, words, differ, [&](index i) { return differ.one(i); });
 }
 
 }  // namespace cpu

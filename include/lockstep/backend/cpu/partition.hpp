@@ -59,7 +59,7 @@ class partitioner {
     index const b = first / block, selected = offsets_[b + 1] - offsets_[b];
     T* const front = target_ + offsets_[b];
     T* const back = target_ + offsets_[blocks_] + (first - offsets_[b]);
-    if (!past_caches_) return split(first, last, front, selected, back);
+    if (!past_caches_) return split_pieces(first, last, front, back);
     auto const space = make_storage(where_, static_cast<std::size_t>(last - first), sizeof(T));
     T* const local = static_cast<T*>(space->data);
     split(first, last, local, selected, local + selected);
@@ -68,16 +68,28 @@ class partitioner {
     stream_fence();
   }
 
+  // Pieces are parted in the L1 cache first: vectors that are not full are stored several times.
+  void split_pieces(index first, index last, T* front, T* back) const {
+    piece_space<T> space;
+    local_values<T, selection_piece + flags_per_word> fronts, backs;
+    for (index at = first; at < last; at += selection_piece) {
+      index const size = std::min(last - at, selection_piece), room = size + flags_per_word;
+      T const* const values = source_.values.read(at, at + size, space.values());
+      partition_sides<T> sides{fronts.data(), backs.data(), room, room};
+      part(values, words_.get() + at / flags_per_word, size, sides, false);
+      index const kept = room - sides.selected;
+      front = std::copy_n(fronts.data(), kept, front);
+      back = std::copy_n(backs.data(), size - kept, back);
+    }
+  }
   // Writes exactly the block's own elements: what lies beyond belongs to other threads.
   void split(index first, index last, T* front, index selected, T* back) const {
     piece_space<T> space;
-    index kept = 0, others = 0;
+    partition_sides<T> sides{front, back, selected, last - first - selected};
     for (index at = first; at < last; at += selection_piece) {
-      index const size = std::min(last - at, selection_piece);
-      std::uint64_t const* const words = words_.get() + at / flags_per_word;
-      T const* const values = source_.values.read(at, at + size, space.values());
-      kept += compress(values, words, size, front + kept, selected - kept, past_caches_);
-      others += compress_others(values, words, size, back + others, last - first - selected - others, past_caches_);
+      index const end = std::min(last, at + selection_piece);
+      T const* const values = source_.values.read(at, end, space.values());
+      part(values, words_.get() + at / flags_per_word, end - at, sides, past_caches_);
     }
   }
 

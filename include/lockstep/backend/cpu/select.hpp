@@ -75,6 +75,11 @@ class selector {
     index kept = 0;
     for (index at = first; at < last; at += selection_piece) {
       index const end = std::min(last, at + selection_piece), room = last - first - kept;
+      if constexpr (Values && !Positions && requires { source_.compresses(at); })
+        if (source_.compresses(at)) {
+          kept += source_.compress(at, end, target.values + kept, fetches_);
+          continue;
+        }
       T const* const values = source_.load(at, end, space.values(), words);
       index found = 0;
       if constexpr (Values) found = compress(values, words, end - at, target.values + kept, room, fetches_);

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "flags.hpp"
+#include "compress.hpp"
 #include "local_values.hpp"
 #include "rows.hpp"
 
@@ -44,6 +44,10 @@ class value_source {
     reader_.read(first, last, space);
     return space;
   }
+  T const* memory() const { return memory_; }
+  /// The evaluator's row, where it is one.
+  auto row() const { return reader_.fast_row(); }
+  bool is_row() const { return reader_.one_fast_row(); }
   /// The values at [first, last) as flags.
   void pack(index first, index last, std::uint64_t* words) const requires std::is_same_v<T, bool> {
     using row = decltype(reader_.fast_row());
@@ -62,7 +66,8 @@ class value_source {
   T const* memory_ = nullptr;
 };
 
-// What is kept. Each has `load(first, last, space, words)`: the flags of a piece, and where its values are.
+// What is kept. Each has `load(first, last, space, words)`: the flags of a piece, and where its values are. Some have
+// `compress(first, last, out, fetches)` besides, for which no flags are stored, where `compresses(first)`.
 
 /// Elements by a mask.
 template <class T, class Values, class Mask, std::size_t R>
@@ -75,6 +80,20 @@ struct masked_elements {
     mask.pack(first, last, words);
     return values.read(first, last, space);
   }
+
+#if LOCKSTEP_WIDE_VECTORS
+  using mask_row = decltype(mask.row());
+  static constexpr bool compresses_straight =
+      compared_row<mask_row>::value && straight_bytes<mask_row> == sizeof(T) && compressor<sizeof(T)>::lanes > 0;
+  bool compresses(index) const requires compresses_straight { return values.memory() && mask.is_row(); }
+  [[gnu::noinline]] index compress(index first, index last, T* out, bool fetches) const requires compresses_straight {
+    auto const row = mask.row();
+    return compress_straight(
+        values.memory() + first, last - first, out, fetches,
+        [=](index i) { return compared_row<mask_row>::flags(row, first + i); },
+        [=](index i) { return row[first + i]; });
+  }
+#endif
 };
 
 /// Elements for which a predicate is `Wanted`.
@@ -116,6 +135,16 @@ struct run_starts {
     pack_flags(flags, last - first, words);
     return read;
   }
+
+#if LOCKSTEP_WIDE_VECTORS
+  static constexpr bool compresses_straight =
+      std::is_same_v<Equal, equal_to> && straight_bytes<pointer_row<T>> != 0 && compressor<sizeof(T)>::lanes > 0;
+  bool compresses(index first) const requires compresses_straight { return first > 0 && values.memory(); }
+  [[gnu::noinline]] index compress(index first, index last, T* out, bool fetches) const requires compresses_straight {
+    value_differences<T> const differ{values.memory() + first};
+    return compress_straight(differ.values, last - first, out, fetches, differ, [=](index i) { return differ.one(i); });
+  }
+#endif
 };
 
 /// The positions of elements that a mask selects.

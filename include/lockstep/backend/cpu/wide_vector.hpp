@@ -43,6 +43,26 @@ struct wide_vector {
     __builtin_ia32_movntps512(reinterpret_cast<float*>(to), (floats)v);
 #endif
   }
+  /// Lanes in which a and b compare as C++'s operators say.
+  enum class comparison { equal, less, less_equal, not_equal, greater_equal, greater };
+  template <comparison How>
+  [[gnu::always_inline]] static mask compare(vector a, vector b) {
+    constexpr int of_floats[] = {0, 1, 2, 4, 13, 14}, of_integers[] = {0, 1, 2, 4, 5, 6}, current_rounding = 4;
+    constexpr int floats_how = of_floats[static_cast<int>(How)], integers_how = of_integers[static_cast<int>(How)];
+    constexpr mask all = static_cast<mask>(-1);
+    if constexpr (std::is_same_v<T, float>)
+      return __builtin_ia32_cmpps512_mask(a, b, floats_how, all, current_rounding);
+    else if constexpr (std::is_same_v<T, double>)
+      return __builtin_ia32_cmppd512_mask(a, b, floats_how, all, current_rounding);
+    else if constexpr (sizeof(T) == 4 && std::is_signed_v<T>)
+      return __builtin_ia32_cmpd512_mask((halves)a, (halves)b, integers_how, all);
+    else if constexpr (sizeof(T) == 4)
+      return __builtin_ia32_ucmpd512_mask((halves)a, (halves)b, integers_how, all);
+    else if constexpr (std::is_signed_v<T>)
+      return __builtin_ia32_cmpq512_mask((words)a, (words)b, integers_how, all);
+    else
+      return __builtin_ia32_ucmpq512_mask((words)a, (words)b, integers_how, all);
+  }
   /// Lanes in which a or b is NaN.
   [[gnu::always_inline]] static mask unordered(vector a, vector b) {
     constexpr int is_unordered = 3, current_rounding = 4;
