@@ -10,7 +10,8 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// As register_scan. Each vector is scanned on its own: within parts of 16 bytes, then across them.
+/// As register_scan: parts of 16 bytes are scanned on their own, then the ends of all parts of a group, which fill a
+/// vector. Vectors and ends of rows that fill no group are scanned one by one.
 template <class T, class Op, bool Backward = false,
           class Lanes = std::make_integer_sequence<int, static_cast<int>(64 / sizeof(T))>>
 struct wide_scan;
@@ -132,9 +133,14 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
     return pick<from_within_part<N>>(v);
   }
   template <bool Exact>
-  [[gnu::always_inline]] static vector scan_lanes(vector v) {
+  [[gnu::always_inline]] static vector scan_parts(vector v) {
     v = combine<Exact>(shift<1>(v), v);
     if constexpr (part > 2) v = combine<Exact>(shift<2>(v), v);
+    return v;
+  }
+  template <bool Exact>
+  [[gnu::always_inline]] static vector scan_lanes(vector v) {
+    v = scan_parts<Exact>(v);
     v = combine<Exact>(pick<from_stretch_before<part>>(v), v);
     return combine<Exact>(pick<from_stretch_before<2 * part>>(v), v);
   }
@@ -168,22 +174,57 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
     vector all_ = identities();
     mask nan_ = 0;
   };
+  /// The last lane of each part of two vectors, in order; of four-byte values twice.
+  struct from_ends {
+    static constexpr int of(int lane) {
+      constexpr int parts = width / part;
+      return lane / parts % 2 * width + lane % parts * part + part - 1;
+    }
+  };
+  [[gnu::always_inline]] static vector ends(vector a, vector b) { return pick_of_two<from_ends>(a, b); }
+  /// The first half of a and the second one of b.
+  struct from_halves {
+    static constexpr int of(int lane) { return lane < width / 2 ? lane : width + lane; }
+  };
+  /// Lane k * parts + p in all lanes of part p.
+  template <int K>
+  struct from_part {
+    static constexpr int of(int lane) { return K * (width / part) + lane / part; }
+  };
+  template <class From>
+  [[gnu::always_inline]] static vector pick_of_two(vector a, vector b) {
+    return __builtin_shufflevector(a, b,
+                                   (From::of(turned(L)) / width * width + turned(From::of(turned(L)) % width))...);
+  }
+
+  /// As many vectors as fill one with the ends of their parts, from vector First of a group on: what lies before each
+  /// part is found for all of them at once.
+  template <int First, bool Inclusive, bool PastCaches, bool Exact>
+  [[gnu::always_inline]] static void scan_square(vector const* in, T* out, vector prefixes, vector& carries) {
+    vector v[part];
+    LOCKSTEP_UNROLL
+    for (int k = 0; k < part; ++k) v[k] = scan_parts<Exact>(in[First + k]);
+    vector totals = ends(v[0], v[1]);
+    if constexpr (part > 2) totals = pick_of_two<from_halves>(totals, ends(v[2], v[3]));
+    totals = scan_lanes<Exact>(totals);
+    vector const before = combine<Exact>(prefixes, combine<Exact>(carries, pick<from_before>(totals)));
+    carries = combine<Exact>(carries, pick<from_last>(totals));
+    write<First + 0, 0, Inclusive, PastCaches, Exact>(out, before, v[0]);
+    write<First + 1, 1, Inclusive, PastCaches, Exact>(out, before, v[1]);
+    if constexpr (part > 2) {
+      write<First + 2, 2, Inclusive, PastCaches, Exact>(out, before, v[2]);
+      write<First + 3, 3, Inclusive, PastCaches, Exact>(out, before, v[3]);
+    }
+  }
+  template <int Place, int K, bool Inclusive, bool PastCaches, bool Exact>
+  [[gnu::always_inline]] static void write(T* out, vector before, vector v) {
+    if constexpr (!Inclusive) v = shift<1>(v);
+    store<PastCaches>(out + (Backward ? 3 - Place : Place) * width, combine<Exact>(pick<from_part<K>>(before), v));
+  }
   template <bool Inclusive, bool PastCaches, bool Exact>
   [[gnu::always_inline]] static void scan_group(vector const* in, T* out, vector prefixes, vector& carries) {
-    vector v[4], last[4];
-    LOCKSTEP_UNROLL
-    for (int k = 0; k < 4; ++k) {
-      v[k] = scan_lanes<Exact>(in[k]);
-      last[k] = pick<from_last>(v[k]);
-    }
-    vector const two = combine<Exact>(last[0], last[1]);
-    vector const before[4] = {carries, combine<Exact>(carries, last[0]), combine<Exact>(carries, two),
-                              combine<Exact>(carries, combine<Exact>(two, last[2]))};
-    LOCKSTEP_UNROLL
-    for (int k = 0; k < 4; ++k)
-      store<PastCaches>(out + (Backward ? 3 - k : k) * width,
-                        combine<Exact>(combine<Exact>(prefixes, before[k]), own<Inclusive>(v[k])));
-    carries = combine<Exact>(carries, combine<Exact>(two, combine<Exact>(last[2], last[3])));
+    scan_square<0, Inclusive, PastCaches, Exact>(in, out, prefixes, carries);
+    if constexpr (part < 4) scan_square<2, Inclusive, PastCaches, Exact>(in, out, prefixes, carries);
   }
 
   template <bool Inclusive>

@@ -162,9 +162,12 @@ class range_scatter {
 };
 
 /// Whether each thread reads all elements and writes those of its own range of the target: passing over the others is
-/// cheaper for a few threads than to sort them, and no line of the target goes back and forth between caches.
-inline bool shares_target(device const& where, index total) {
-  return where.threads() >= 2 && where.threads() <= 4 && total > 8 * serial_below;
+/// cheaper for a few threads than to sort them, and no line of the target goes back and forth between caches. (Distinct
+/// ones may also be written wherever they belong, which is faster where most lines lie in memory anyway.)
+inline bool shares_target(device const& where, index total, std::size_t target_bytes, bool distinct) {
+  std::size_t const threads = where.threads();
+  if (distinct && target_bytes > threads * (std::size_t{8} << 20)) return false;
+  return threads >= 2 && threads <= 4 && total > 8 * serial_below;
 }
 
 /// The same as scatter, of `total` elements in memory.
@@ -203,7 +206,8 @@ void scatter(device const& where, T* target, index extent, shape<R> const& exten
   using V = element_of<Values, R>;
   using I = element_of<Indices, R>;
   if constexpr (sizeof(I) >= 4 && sizeof(V) <= 8)
-    if (shares_target(where, total) && memory_of<V>(values) && memory_of<I>(indices) &&
+    if (shares_target(where, total, static_cast<std::size_t>(extent) * sizeof(T), distinct) && memory_of<V>(values) &&
+        memory_of<I>(indices) &&
         static_cast<std::uint64_t>(extent) <= static_cast<std::uint64_t>(std::numeric_limits<I>::max()))
       return scatter_by_target(where, target, extent, memory_of<V>(values), memory_of<I>(indices), total, combine);
   if (!distinct && sorts_into_ranges(where, total, static_cast<std::size_t>(extent) * sizeof(T)) &&

@@ -2,6 +2,8 @@
 // block at a time, at the speed of memory.
 #pragma once
 
+#include <atomic>
+
 #include "../../core/owned_array.hpp"
 #include "argsort.hpp"
 #include "flags.hpp"
@@ -23,11 +25,9 @@ class best_values {
     index at = 0;
     for (; at < count && !full_; ++at) add_one(values[at], place + at);
     for (; at + many <= count; at += many)  // mostly none of many is better
-      if (any_better<many>(values + at))
-        for (index i = at; i < at + many; i += block)
-          if (any_better<block>(values + i)) add_better(values + i, place + i);
-    for (; at + block <= count; at += block)
-      if (any_better<block>(values + at)) add_better(values + at, place + at);
+      if (any_better(values + at))
+        for (index i = at; i < at + many; i += block) add_better(values + i, place + i);
+    for (; at + block <= count; at += block) add_better(values + at, place + at);
     for (T const worst = worst_; at < count; ++at)
       if (before_(values[at], worst)) add_one(values[at], place + at);
   }
@@ -46,29 +46,50 @@ class best_values {
 
  private:
   static constexpr index block = flags_per_word, many = 8 * block;
+  template <class Order>
+  static constexpr bool is_order = std::is_same_v<Less, comparison<T, Order>>;
+  static constexpr bool compares_vectors =
+      std::is_arithmetic_v<T> && (sizeof(T) == 4 || sizeof(T) == 8) && (is_order<less> || is_order<greater>);
 
-  template <index Count>
   LOCKSTEP_WIDE [[gnu::noinline]] bool any_better(T const* values) const {
     T const worst = worst_;
     int any = 0;
     if constexpr (requires { before_.order; } && std::is_floating_point_v<T>) {
       if (worst != worst) return true;
-      for (index i = 0; i < Count; ++i) any |= before_.order(values[i], worst) ? 1 : 0;  // a NaN is not better
+      for (index i = 0; i < many; ++i) any |= before_.order(values[i], worst) ? 1 : 0;  // a NaN is not better
     } else {
-      for (index i = 0; i < Count; ++i) any |= before_(values[i], worst) ? 1 : 0;
+      for (index i = 0; i < many; ++i) any |= before_(values[i], worst) ? 1 : 0;
     }
     return any != 0;
   }
   // Which values of the block are better cannot be foreseen: no branch asks it of each.
-  void add_better(T const* values, index place) {
-    T const worst = worst_;
-    alignas(32) bool flags[block];
-    for (index i = 0; i < block; ++i) flags[i] = before_(values[i], worst);
-    for (std::uint64_t left = pack_word(flags); left != 0; left &= left - 1) {
+  [[gnu::always_inline]] void add_better(T const* values, index place) {
+    for (std::uint64_t left = better_ones(values); left != 0; left &= left - 1) {
       index const i = __builtin_ctzll(left);
       found_[count_++] = {values[i], place + i};
     }
     if (count_ >= room_) keep_best();
+  }
+  [[gnu::always_inline]] std::uint64_t better_ones(T const* values) const {
+    T const worst = worst_;
+#if LOCKSTEP_WIDE_VECTORS
+    if constexpr (compares_vectors)
+      if (worst == worst) {  // a NaN is not better
+        using wide = wide_vector<T>;
+        constexpr auto how = is_order<greater> ? wide::comparison::greater : wide::comparison::less;
+        std::uint64_t word = 0;
+        LOCKSTEP_UNROLL
+        for (int i = 0; i < static_cast<int>(block); i += wide::width) {
+          typename wide::vector v;
+          __builtin_memcpy(&v, values + i, sizeof(v));
+          word |= std::uint64_t{wide::template compare<how>(v, worst - typename wide::vector{})} << i;
+        }
+        return word;
+      }
+#endif
+    alignas(32) bool flags[block];
+    for (index i = 0; i < block; ++i) flags[i] = before_(values[i], worst);
+    return pack_word(flags);
   }
   auto better() const {
     return [this](placed<T> const& a, placed<T> const& b) {
@@ -95,18 +116,23 @@ class best_values {
 template <class T, class Less, class Reader>
 void first_k(device const& where, Reader const& from, index n, index k, Less const& before, T* values, index* places) {
   if (k == 0) return;
-  index const threads = static_cast<index>(where.threads());
-  index const pieces = n <= serial_below ? 1 : n < 64 * serial_below ? threads : threads * pieces_per_thread;
-  owned_array<std::unique_ptr<best_values<T, Less>>> best(new std::unique_ptr<best_values<T, Less>>[pieces]);
-  run_tasks(where, pieces, [&](index p) {
-    index const begin = n * p / pieces, end = n * (p + 1) / pieces;
-    best[p].reset(new best_values<T, Less>(std::min(k, std::max<index>(1, end - begin)), before));
-    from(begin, end, [&](T const* some, index place, index count) { best[p]->add(some, place, count); });
-    best[p]->finish();
+  // Threads take pieces in order until none is left: each passes over what is not better than all that it has seen.
+  index const threads = n <= serial_below ? 1 : static_cast<index>(where.threads());
+  index const piece = threads == 1 ? n : serial_below;
+  owned_array<std::unique_ptr<best_values<T, Less>>> best(new std::unique_ptr<best_values<T, Less>>[threads]);
+  std::atomic<index> next{0};
+  run_tasks(where, threads, [&](index thread) {
+    auto& own = best[thread];
+    for (index begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < n;) {
+      if (!own) own.reset(new best_values<T, Less>(k, before));
+      from(begin, std::min(n, begin + piece),
+           [&](T const* some, index place, index count) { own->add(some, place, count); });
+    }
+    if (own) own->finish();
   });
   best_values<T, Less> all(k, before);
-  for (index p = 0; p < pieces; ++p)
-    for (index i = 0; i < best[p]->count(); ++i) all.add_one(best[p]->at(i).value, best[p]->at(i).place);
+  for (index t = 0; t < threads; ++t)
+    for (index i = 0; best[t] && i < best[t]->count(); ++i) all.add_one(best[t]->at(i).value, best[t]->at(i).place);
   placed<T> const* const found = all.finish();
   for (index i = 0; i < k; ++i) values[i] = found[i].value, places[i] = found[i].place;
 }
