@@ -55,6 +55,77 @@ void hand_rows(float const* x, matrix m, float* y, int threads) {
     lockstep::cpu::stream_fence();
   }
 }
+/// Peaks of `width` columns of rows [first, last), and the sums of exp(x - peak): blocks of rows stay in the L1 cache
+/// between both, and what was summed before is rescaled.
+[[gnu::always_inline]] inline void peaks_and_sums(float const* x, std::size_t columns, std::size_t first,
+                                                  std::size_t last, std::size_t width, float* peak, float* sum) {
+  std::size_t const block = std::max<std::size_t>(1, 4096 / width);
+  std::copy_n(x + first * columns, width, peak);
+  std::fill_n(sum, width, 0.0f);
+  std::vector<float> top(width);
+  for (std::size_t begin = first; begin < last; begin += block) {
+    std::size_t const end = std::min(last, begin + block);
+    std::copy_n(peak, width, top.data());
+    for (std::size_t r = begin; r < end; ++r) LOCKSTEP_INDEPENDENT
+    for (std::size_t j = 0; j < width; ++j) top[j] = x[r * columns + j] > top[j] ? x[r * columns + j] : top[j];
+    LOCKSTEP_INDEPENDENT
+    for (std::size_t j = 0; j < width; ++j) sum[j] *= lockstep::math::exp(peak[j] - top[j]);
+    std::copy_n(top.data(), width, peak);
+    for (std::size_t r = begin; r < end; ++r) LOCKSTEP_INDEPENDENT
+    for (std::size_t j = 0; j < width; ++j) sum[j] += lockstep::math::exp(x[r * columns + j] - peak[j]);
+  }
+}
+[[gnu::always_inline]] inline void write_columns(float const* x, std::size_t columns, std::size_t first,
+                                                 std::size_t last, std::size_t width, float const* peak,
+                                                 float const* factor, float* y) {
+  std::size_t const block = std::max<std::size_t>(1, 1024 / width);
+  std::vector<float> buffer(block * width);
+  for (std::size_t begin = first; begin < last; begin += block) {
+    std::size_t const end = std::min(last, begin + block);
+    for (std::size_t r = begin; r < end; ++r) LOCKSTEP_INDEPENDENT
+    for (std::size_t j = 0; j < width; ++j)
+      buffer[(r - begin) * width + j] = lockstep::math::exp(x[r * columns + j] - peak[j]) * factor[j];
+    if (width == columns)
+      lockstep::cpu::stream_copy(y + begin * columns, buffer.data(), (end - begin) * width * sizeof(float));
+    else
+      for (std::size_t r = begin; r < end; ++r)
+        lockstep::cpu::stream_copy(y + r * columns, buffer.data() + (r - begin) * width, width * sizeof(float));
+  }
+  lockstep::cpu::stream_fence();
+}
+/// The limit along axis 0: panels of columns that stay in the L2 cache between both readings, where they fit.
+void hand_columns(float const* x, matrix m, float* y, int threads) {
+  auto const many = static_cast<std::size_t>(threads);
+  if (m.columns == 16) {  // two readings of memory, every thread its own rows
+    std::vector<float> peak(16 * many), sum(16 * many), factor(16);
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static)
+      for (std::size_t t = 0; t < many; ++t)
+        peaks_and_sums(x, 16, m.rows * t / many, m.rows * (t + 1) / many, 16, &peak[16 * t], &sum[16 * t]);
+#pragma omp single
+      for (std::size_t j = 0; j < 16; ++j) {
+        float top = peak[j], all = 0;
+        for (std::size_t t = 1; t < many; ++t) top = std::max(top, peak[16 * t + j]);
+        for (std::size_t t = 0; t < many; ++t) all += sum[16 * t + j] * std::exp(peak[16 * t + j] - top);
+        peak[j] = top, factor[j] = 1 / all;
+      }
+#pragma omp for schedule(static)
+      for (std::size_t t = 0; t < many; ++t)
+        write_columns(x, 16, m.rows * t / many, m.rows * (t + 1) / many, 16, peak.data(), factor.data(), y);
+    }
+    return;
+  }
+  std::size_t const width = std::clamp<std::size_t>((std::size_t{1} << 18) / m.rows / 64 * 64, 64, 1024);
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (std::size_t first = 0; first < m.columns; first += width) {
+    std::vector<float> peak(width), sum(width);
+    std::size_t const here = std::min(width, m.columns - first);
+    peaks_and_sums(x + first, m.columns, 0, m.rows, here, peak.data(), sum.data());
+    for (float& s : sum) s = 1 / s;
+    write_columns(x + first, m.columns, 0, m.rows, here, peak.data(), sum.data(), y + first);
+  }
+}
 void plain_rows(float const* x, matrix m, float* y, int threads) {
   static_cast<void>(threads);
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -102,6 +173,7 @@ void softmax_task(matrix m, std::size_t along, int threads) {
     if (threads == 1) peers.push_back({"eigen", [=] { eigen_rows(in, m, out); }});
 #endif
   } else {
+    peers.push_back({"limit", [=] { hand_columns(in, m, out, threads); }});
     peers.push_back({"copy", [=, &x, &z] { z = x; }});
   }
   std::string const name = lockstep::text_of({"softmax ", m.rows, "x", m.columns, " axis ", along});
