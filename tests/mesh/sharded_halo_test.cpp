@@ -113,3 +113,17 @@ TEST_CASE("the interior is computed while halos are on their way") {
   for (std::size_t i = 0; i < n; ++i) same = same && got[i] == host[std::min(i + 1, n - 1)];
   CHECK(same);
 }
+
+TEST_CASE("outputs that are large only together are written past the caches, and right") {
+  std::size_t const n = (std::size_t{7} << 20) + 13;
+  auto const host = random_values<float>(n, 5);
+  auto const want = shifted_sum(host, {1, -1}, ls::boundary::clamp);
+  for (std::size_t ranks : {2, 3}) {
+    ls::sharded<float> x(ls::mesh::cpu(ranks), host), y(ls::mesh::cpu(ranks), n);
+    y = x + ls::neighbor(x, 1) + ls::neighbor(x, -1);
+    CHECK(y.to_host() == want);
+    x = x * 2.0f;  // in place, which keeps to the caches
+    y = x * 0.5f;
+    CHECK(y.to_host() == host);
+  }
+}

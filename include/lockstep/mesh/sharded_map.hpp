@@ -82,6 +82,14 @@ void assign_around_halos(device const& where, E const& e, view<T, Rank> const& t
   assign_rows(end, rows);
 }
 
+/// While it lives, this rank's stores are parts of one output of all ranks.
+struct shared_output {
+  explicit shared_output(rank_context const& here) { cpu::output_parts = here.shares_memory ? here.ranks : 1; }
+  shared_output(shared_output const&) = delete;
+  shared_output& operator=(shared_output const&) = delete;
+  ~shared_output() { cpu::output_parts = 1; }
+};
+
 /// Evaluates each rank's part of `e` into the shards of a target that it fits.
 template <class T, std::size_t Rank, node E>
 void store_shards(shard_set<T, Rank>& target, E const& e) {
@@ -95,6 +103,7 @@ void store_shards(shard_set<T, Rank>& target, E const& e) {
       local_part part = part_of_rank(placed, target.extents, here);
       if (placed.from_last + 1 == Rank) part.later = &halos;
       auto const local = localize(e, part, here);
+      shared_output const parts(here);
       if constexpr (Rank > 0)
         if (!halos.exchanges.empty()) return assign_around_halos(here.where, local, mine.view(), halos);
       assign_into<true>(here.where, local, mine.view());

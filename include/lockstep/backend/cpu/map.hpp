@@ -27,7 +27,7 @@ class writer {
       : target_(out.target),
         reader_(out.evaluator, out.target.extents),
         dense_(Dense || target_.strides == row_major_strides(target_.extents)),
-        streams_(past_caches && dense_ && target_.size() * sizeof(T) >= stream_from_bytes) {}
+        streams_(past_caches && dense_ && is_large_output(target_.size() * sizeof(T))) {}
 
   void write(index first, index last) const {
     if (streams_)

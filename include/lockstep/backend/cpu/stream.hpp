@@ -25,6 +25,13 @@ inline constexpr std::size_t vector_bytes = 16;
 /// Outputs of at least this many bytes are written past the caches, which saves reading them first.
 inline constexpr std::size_t stream_from_bytes = std::size_t{24} << 20;
 
+/// How many devices, which share the caches, each write as large a part of one output as this thread.
+inline constinit thread_local std::size_t output_parts = 1;
+/// Whether a part of so many bytes belongs to an output that is large enough. (Small ones do not look at the thread's.)
+inline bool is_large_output(std::size_t bytes) {
+  return bytes >= stream_from_bytes || (bytes >= stream_from_bytes / 64 && bytes * output_parts >= stream_from_bytes);
+}
+
 /// The size of the largest vectors.
 #if defined(__AVX512F__) && !defined(__CUDACC__)
 inline constexpr std::size_t wide_vector_bytes = 64;
