@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <lockstep/algorithm/select.hpp>
 #include <lockstep/lockstep.hpp>
@@ -102,6 +103,54 @@ TEST_CASE("masks that are comparisons") {
       CHECK(difference(select(x, x * x != x + 2.0f).to_host(), squares) == "");
       CHECK(difference(select(x, k <= 1).to_host(), by_number) == "");
       CHECK(partition(x, x > 0.0f).selected == index(positive.size()));
+    }
+  });
+}
+
+template <class T>
+std::vector<T> edge_values(std::size_t n) {
+  std::vector<T> few{0, 1, 2, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max(), T(0) - T(1)};
+  if constexpr (std::is_floating_point_v<T>) few.insert(few.end(), {T(-0.0), std::numeric_limits<T>::quiet_NaN()});
+  generator random(n + sizeof(T));
+  std::vector<T> values(n);
+  for (T& v : values) v = few[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(few.size())))];
+  return values;
+}
+
+template <class T, class Compare>
+void check_comparison(device const& dev, std::size_t n, Compare const& compare) {
+  auto const host = edge_values<T>(n), other = edge_values<T>(n + 1);
+  array<T> const x(dev, host), y(dev, std::vector<T>(other.begin(), other.end() - 1));
+  array<std::int32_t> const narrow(dev, std::vector<std::int32_t>(n, 7));
+  std::vector<bool> against_array(n), against_one(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    against_array[i] = compare(host[i], other[i]);
+    against_one[i] = compare(host[i], T(1));
+  }
+  // NaN is not equal to itself: bytes are compared
+  auto const same = [](std::vector<T> const& a, std::vector<T> const& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  };
+  auto const [in, out] = part(host, against_array);
+  auto all = in;
+  all.insert(all.end(), out.begin(), out.end());
+  CHECK(same(select(x, compare(x, y)).to_host(), in));
+  CHECK(same(partition(x, compare(x, y)).values.to_host(), all));
+  CHECK(same(select(x, compare(x, T(1))).to_host(), part(host, against_one).in));
+  CHECK(select(narrow, compare(x, y)).size() == in.size());
+}
+
+TEST_CASE_TEMPLATE("every comparison of every type that vectors compare", T, float, double, std::int32_t, std::uint32_t,
+                   std::int64_t, std::uint64_t) {
+  for_each_device([](device const& dev) {
+    for (std::size_t n : {1, 63, 64, 65, 1000, 40000}) {
+      INFO("n ", n);
+      check_comparison<T>(dev, n, [](auto const& a, auto const& b) { return a < b; });
+      check_comparison<T>(dev, n, [](auto const& a, auto const& b) { return a <= b; });
+      check_comparison<T>(dev, n, [](auto const& a, auto const& b) { return a > b; });
+      check_comparison<T>(dev, n, [](auto const& a, auto const& b) { return a >= b; });
+      check_comparison<T>(dev, n, [](auto const& a, auto const& b) { return a == b; });
+      check_comparison<T>(dev, n, [](auto const& a, auto const& b) { return a != b; });
     }
   });
 }
