@@ -141,11 +141,11 @@ std::vector<T> values_of_kind(int kind) {
 
 TEST_CASE_TEMPLATE("devices of one process sort together", T, float, double, std::int32_t, std::uint32_t, std::int64_t,
                    std::uint64_t) {
-  for (auto [devices, threads] : {std::pair{2, 1}, {3, 1}, {7, 1}, {2, 3}})
+  for (std::pair<std::size_t, std::size_t> size : {std::pair{2, 1}, {3, 1}, {7, 1}, {2, 3}})
     for (int kind : {0, 1, 2, 3, 4, 5}) {
-      CAPTURE(devices);
+      CAPTURE(size.first);
       CAPTURE(kind);
-      ls::mesh const mesh = ls::mesh::cpu(std::size_t(devices), std::size_t(threads));
+      ls::mesh const mesh = ls::mesh::cpu(size.first, size.second);  // devices, threads of each
       auto const host = values_of_kind<T>(kind);
       auto want = host;
       std::sort(want.begin(), want.end());
