@@ -23,6 +23,15 @@ struct scaled_sum {
   }
 };
 
+/// An element that takes about half a microsecond: a few of them are worth all threads.
+struct costly {
+  LOCKSTEP_FN void operator()(ls::index i, ls::view<float> y) const {
+    float x = y[i];
+    for (int turn = 0; turn < 100; ++turn) x = x * 0.999f + 0.5f / (1 + x * x);
+    y[i] = x;
+  }
+};
+
 /// `r.size()` elements in rows of `columns`.
 void softmax(ls::bench::run& r, std::size_t columns) {
   std::size_t const rows = std::max<std::size_t>(1, r.size() / columns);
@@ -46,6 +55,12 @@ int main(int argc, char** argv) try {
     r.bytes(12.0 * static_cast<double>(r.size())).flops(2.0 * static_cast<double>(r.size()));
     r.time([&] { ls::launch(r.where(), ls::elements(r.size()), scaled_sum{}, 1e-6f, x, y); });
     r.baseline("expression", [&] { y = 1e-6f * x + y; });
+  });
+  all.add("costly elements", [](ls::bench::run& r) {
+    std::size_t const n = std::min<std::size_t>(r.size(), 30000);
+    ls::array<float> y = ls::ones<float>(r.where(), n), z = ls::ones<float>(ls::device::cpu(1), n);
+    r.time([&] { ls::launch(r.where(), ls::elements(n), costly{}, y); });
+    r.baseline("one thread", [&] { ls::launch(z.device(), ls::elements(n), costly{}, z); });
   });
   return all.run_all();
 } catch (ls::error const& problem) {

@@ -15,6 +15,17 @@ void check_even(ls::sharded<T> const& x) {
     CHECK(x.shard(r).extent(0) == ls::rank_rows(x.extent(0), r, x.devices().size()).size());
 }
 
+/// x is `host` sorted, its NaNs last.
+void check_numbers_then_nans(ls::sharded<float> const& x, std::vector<float> const& host) {
+  std::vector<float> numbers;
+  for (float v : host)
+    if (v == v) numbers.push_back(v);
+  std::sort(numbers.begin(), numbers.end());
+  auto const got = x.to_host();
+  CHECK(std::equal(numbers.begin(), numbers.end(), got.begin()));
+  CHECK(std::all_of(got.begin() + long(numbers.size()), got.end(), [](float v) { return v != v; }));
+}
+
 }  // namespace
 
 TEST_CASE("select keeps order and spreads evenly") {
@@ -94,13 +105,7 @@ TEST_CASE("NaNs come last; an order that throws changes nothing") {
   for (std::size_t i = 0; i < host.size(); i += 37) host[i] = NAN;
   ls::sharded<float> x(mesh, host);
   ls::sort(x);
-  std::vector<float> numbers;
-  for (float v : host)
-    if (v == v) numbers.push_back(v);
-  std::sort(numbers.begin(), numbers.end());
-  auto const got = x.to_host();
-  CHECK(std::equal(numbers.begin(), numbers.end(), got.begin()));
-  CHECK(std::all_of(got.begin() + long(numbers.size()), got.end(), [](float v) { return v != v; }));
+  check_numbers_then_nans(x, host);
 
   auto const ints = random_values<int>(5000, 5);
   ls::sharded<int> y(mesh, ints);
@@ -169,12 +174,6 @@ TEST_CASE("NaNs of both signs come last where devices sort together") {
       for (std::size_t i = 0; i < nans; ++i) host[i * (many / nans)] = std::copysign(NAN, i % 3 ? 1.0f : -1.0f);
       ls::sharded<float> x(ls::mesh::cpu(devices), host);
       ls::sort(x);
-      std::vector<float> numbers;
-      for (float v : host)
-        if (v == v) numbers.push_back(v);
-      std::sort(numbers.begin(), numbers.end());
-      auto const got = x.to_host();
-      CHECK(std::equal(numbers.begin(), numbers.end(), got.begin()));
-      CHECK(std::all_of(got.begin() + long(numbers.size()), got.end(), [](float v) { return v != v; }));
+      check_numbers_then_nans(x, host);
     }
 }

@@ -32,29 +32,30 @@ void parallel_ranges(device const& where, index total, index granule, index seri
   });
 }
 
-/// A clock that takes some ten nanoseconds to read, in units of its own, and how many of them it takes to wake a thread
-/// with some gain.
+/// A clock that takes some ten nanoseconds to read, in units of its own, and how many of them work must last so that
+/// waking a thread that sleeps, which may take 20 microseconds, costs nothing.
 #if defined(__x86_64__)
 inline std::uint64_t ticks() {
   std::uint32_t low, high;
   asm volatile("rdtsc" : "=a"(low), "=d"(high));
   return std::uint64_t{high} << 32 | low;
 }
-inline constexpr std::uint64_t ticks_worth_waking = 30000;  // cycles
+inline constexpr std::uint64_t ticks_worth_waking = 100000;  // cycles
 #else
 inline std::uint64_t ticks() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
 }
-inline constexpr std::uint64_t ticks_worth_waking = 10000;
+inline constexpr std::uint64_t ticks_worth_waking = 30000;
 #endif
 
 /// parallel_ranges for work of unknown cost, such as functions of users, whose few elements may be worth all threads:
-/// a 64th of them runs in the caller, and tells. Ranges begin anywhere.
+/// the first of them run in the caller, and tell; whole vectors, since one by one they may take many times as long.
+/// Ranges begin anywhere.
 template <class F>
 void timed_ranges(device const& where, index total, F&& f) {
   if (total > serial_below || total < 2 || where.threads() == 1)
     return parallel_ranges(where, total, buffer_length, serial_below, f);
-  index const first = total < 1024 ? (total + 63) / 64 : (total / 64 + 15) / 16 * 16;  // no long parts of vectors
+  index const first = total < 64 ? (total + 15) / 16 : (total / 64 + 15) / 16 * 16;
   std::uint64_t const begin = ticks();
   f(index{0}, first);
   if ((ticks() - begin) * static_cast<std::uint64_t>(total / first) < ticks_worth_waking) return f(first, total);
