@@ -13,6 +13,9 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
+/// The block that a thread will probably claim after `next`, when it claimed `block` before: threads take turns.
+constexpr index block_after(index block, index next) { return next + (next - block); }
+
 /// The prefixes of blocks 0, 1, ..., each published once by whoever knows it
 /// first, and the blocks still to be done.
 template <class T>

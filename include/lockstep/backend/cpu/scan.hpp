@@ -3,6 +3,8 @@
 // fixed by blocks counted from the first element, so the bits do not depend on the number of threads.
 #pragma once
 
+#include <utility>
+
 #include "../../algorithm/scan_rule.hpp"
 #include "../../core/owned_array.hpp"
 #include "map.hpp"
@@ -118,12 +120,17 @@ class scanner {
       if (!chain_.wait(block, prefix)) return;
       auto const before = has_prefix(block) ? static_cast<number>(prefix) : operation::identity;
       if (!last) chain_.publish(block + 1, static_cast<T>(operation::combine(before, sum)));
-      block = chain_.claim();
-      summed = memory && elements(block).size() == scan_block;
-      auto const* next = summed ? reinterpret_cast<number const*>(memory + elements(block).first) : nullptr;
-      sum = rule_.inclusive ? registers::template scan<true>(values, out, all.size(), before, past_caches_, next)
-                            : registers::template scan<false>(values, out, all.size(), before, past_caches_, next);
+      index const scanned = std::exchange(block, chain_.claim());
+      blocks_ahead<number> const ahead{whole_block(memory, block), whole_block(memory, block_after(scanned, block))};
+      summed = ahead.next != nullptr;
+      sum = rule_.inclusive ? registers::template scan<true>(values, out, all.size(), before, past_caches_, ahead)
+                            : registers::template scan<false>(values, out, all.size(), before, past_caches_, ahead);
     }
+  }
+  /// A block of the operand's memory, or nullptr when there is none that is whole.
+  scan_number<T, Op> const* whole_block(T const* memory, index block) const {
+    if (!memory || block >= blocks_ || elements(block).size() != scan_block) return nullptr;
+    return reinterpret_cast<scan_number<T, Op> const*>(memory + elements(block).first);
   }
   // Nobody waits for a block's total, so it is made while the block is scanned, and memory is read once.
   void scan_alone(owned_array<T>& space) {
@@ -136,10 +143,11 @@ class scanner {
       range const all = elements(block);
       auto const* values = reinterpret_cast<number const*>(memory ? memory + all.first : evaluate(all, space));
       auto* const out = reinterpret_cast<number*>(target_ + all.first);
-      number const* const summed = block + 1 < blocks_ ? values : nullptr;  // nobody asks for the last sum
+      bool const last = block + 1 == blocks_;  // nobody asks for its sum
+      blocks_ahead<number> const ahead{last ? nullptr : values};
       number const sum = rule_.inclusive
-                             ? registers::template scan<true>(values, out, all.size(), before, past_caches_, summed)
-                             : registers::template scan<false>(values, out, all.size(), before, past_caches_, summed);
+                             ? registers::template scan<true>(values, out, all.size(), before, past_caches_, ahead)
+                             : registers::template scan<false>(values, out, all.size(), before, past_caches_, ahead);
       before = operation::combine(before, sum);
     }
   }

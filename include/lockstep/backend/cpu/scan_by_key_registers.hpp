@@ -30,7 +30,7 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
     vector const initials = base::all_lanes(Inclusive ? identity : initial);
     index i = 0;
     for (; i + group <= count; i += group) {
-      fetch_ahead_of<false, 2, group * sizeof(T)>(in + i);
+      fetch<2, group * sizeof(T)>(reinterpret_cast<std::uintptr_t>(in + i) + fetch_ahead_bytes);
       if (!any(marks + i)) {
         typename base::scanned const now(in + i);
         now.template write<Inclusive, false>(out + i, carry, initials);

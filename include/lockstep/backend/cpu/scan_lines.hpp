@@ -163,7 +163,7 @@ class row_scanner {
     if (length_ <= registers::width)
       return registers::template scan_short_rows<Inclusive>(in, step, out, length_, rows, length_, initial, streams);
     for (index r = 0; r < rows; ++r)
-      registers::template scan<Inclusive>(in + r * step, out + r * length_, length_, initial, streams, nullptr);
+      registers::template scan<Inclusive>(in + r * step, out + r * length_, length_, initial, streams);
   }
   /// Where rows that lie in memory begin, and how far apart they are.
   T const* memory_of_rows([[maybe_unused]] index row, [[maybe_unused]] index rows, [[maybe_unused]] index& step) const {
@@ -231,9 +231,8 @@ class row_scanner {
     auto const* const in = reinterpret_cast<number const*>(from);
     auto* const out = reinterpret_cast<number*>(target_ + row * length_);
     auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
-    if (rule_.inclusive)
-      return static_cast<T>(registers::template scan<true>(in, out, count, initial, past_caches, nullptr));
-    return static_cast<T>(registers::template scan<false>(in, out, count, initial, past_caches, nullptr));
+    if (rule_.inclusive) return static_cast<T>(registers::template scan<true>(in, out, count, initial, past_caches));
+    return static_cast<T>(registers::template scan<false>(in, out, count, initial, past_caches));
   }
 
   /// Rows of one block with any operator. As in cpu::scan the initial value comes in front of what the elements make.

@@ -41,9 +41,10 @@ class long_row_scanner {
       if (!ends_row(here)) chain_.publish(here + 1, static_cast<T>(scan_operation<Op, T>::combine(before, sum)));
       block = chain_.claim();
       summed = block < blocks_ && !ends_row(block) && count == scan_block;
-      number const* const next = summed ? in(block) : nullptr;
-      sum = rule_.inclusive ? registers::template scan<true>(in(here), out(here), count, before, past_caches_, next)
-                            : registers::template scan<false>(in(here), out(here), count, before, past_caches_, next);
+      index const after = block_after(here, block);
+      blocks_ahead<number> const ahead{summed ? in(block) : nullptr, after < blocks_ ? in(after) : nullptr};
+      sum = rule_.inclusive ? registers::template scan<true>(in(here), out(here), count, before, past_caches_, ahead)
+                            : registers::template scan<false>(in(here), out(here), count, before, past_caches_, ahead);
     }
     if (past_caches_) stream_fence();
   }

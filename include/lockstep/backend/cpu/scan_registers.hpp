@@ -3,27 +3,13 @@
 
 #include <utility>
 
+#include "scan_ahead.hpp"
 #include "scan_operation.hpp"
 #include "stream.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
-
-/// How far before they are needed values are fetched from memory into the L2 cache, and from there into the L1 cache.
-inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
-
-/// Starts to bring `Bytes` bytes that will be read soon into the cache of a level. They may lie outside of an array:
-/// nothing is read.
-template <bool Backward, int Level, std::size_t Bytes>
-[[gnu::always_inline]] inline void fetch_ahead_of(void const* begin) {
-  constexpr std::size_t distance = Level == 1 ? fetch_near_bytes : fetch_ahead_bytes;
-  auto const here = reinterpret_cast<std::uintptr_t>(begin);
-  auto const address = Backward ? here - distance : here + distance;
-  LOCKSTEP_UNROLL
-  for (std::size_t byte = 0; byte < Bytes; byte += 64)
-    __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 4 - Level);
-}
 
 template <class T, class Op, bool Backward = false, class Lanes = std::make_index_sequence<vector_bytes / sizeof(T)>>
 struct register_scan;
@@ -52,15 +38,15 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
   }
 
   /// out[i] = prefix op (in[0] op ... op in[i]), or up to in[i - 1] when exclusive. `in` may be `out`; `past_caches`
-  /// needs whole groups of `out` aligned to 32 bytes. With `next`, returns total(next, count) of as many values, read
-  /// meanwhile; without, in[0] op ... op in[count - 1] as scanned.
+  /// needs whole groups of `out` aligned to 32 bytes. With `ahead.next`, returns total(ahead.next, count) of as many
+  /// values, read meanwhile; without, in[0] op ... op in[count - 1] as scanned.
   template <bool Inclusive>
-  static T scan(T const* in, T* out, index count, T prefix, bool past_caches, T const* next) {
-    if (next)
-      return past_caches ? run<Inclusive, true, true>(in, out, count, prefix, next)
-                         : run<Inclusive, false, true>(in, out, count, prefix, next);
-    return past_caches ? run<Inclusive, true, false>(in, out, count, prefix, next)
-                       : run<Inclusive, false, false>(in, out, count, prefix, next);
+  static T scan(T const* in, T* out, index count, T prefix, bool past_caches, blocks_ahead<T> const& ahead = {}) {
+    if (ahead.next)
+      return past_caches ? run<Inclusive, true, true>(in, out, count, prefix, ahead)
+                         : run<Inclusive, false, true>(in, out, count, prefix, ahead);
+    return past_caches ? run<Inclusive, true, false>(in, out, count, prefix, ahead)
+                       : run<Inclusive, false, false>(in, out, count, prefix, ahead);
   }
 
  protected:
@@ -222,7 +208,9 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
   }
 
   template <bool Inclusive, bool PastCaches, bool Next>
-  static T run(T const* in, T* out, index count, T prefix, T const* next) {
+  static T run(T const* in, T* out, index count, T prefix, blocks_ahead<T> const& ahead) {
+    scan_fetcher<T, Backward, group> const fetch_for(in, count, ahead);
+    T const* const next = ahead.next;
     vector carries = identities(), next_totals = identities();
     vector const prefixes = all_lanes(prefix);
     index i = 0;
@@ -230,8 +218,7 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
       scanned current(place(in, count, i, group));
       for (; i + 2 * group <= count; i += group) {
         if constexpr (Next) {
-          fetch_ahead_of<Backward, 2, group * sizeof(T)>(place(next, count, i, group));
-          fetch_ahead_of<Backward, 1, group * sizeof(T)>(place(in, count, i, group));
+          fetch_for(i);
           next_totals = combine(next_totals, combine_vectors(place(next, count, i, group)));
         }
         scanned const following(place(in, count, i + group, group));

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <utility>
 #include <vector>
 
 #include "../../core/owned_array.hpp"
@@ -96,14 +97,15 @@ class shared_scanner {
       bool const has_prefix = rule_.has_initial || block > 0;
       auto const before = has_prefix ? static_cast<number>(prefix) : operation::identity;
       if (!last) chain_.publish(block + 1, static_cast<T>(operation::combine(before, sum)));
-      block = chain_.claim();
-      auto const* const next = block < blocks_ ? whole_block_in_memory(block) : nullptr;
-      summed = next != nullptr;
-      sum = rule_.inclusive ? registers::template scan<true>(values, out, all.size, before, mine.past_caches, next)
-                            : registers::template scan<false>(values, out, all.size, before, mine.past_caches, next);
+      index const scanned = std::exchange(block, chain_.claim());
+      blocks_ahead<number> const ahead{whole_block(block), whole_block(block_after(scanned, block))};
+      summed = ahead.next != nullptr;
+      sum = rule_.inclusive ? registers::template scan<true>(values, out, all.size, before, mine.past_caches, ahead)
+                            : registers::template scan<false>(values, out, all.size, before, mine.past_caches, ahead);
     }
   }
-  number const* whole_block_in_memory(index block) const {
+  number const* whole_block(index block) const {
+    if (block >= blocks_) return nullptr;
     part const& p = owner_of(block);
     auto const all = p.elements(block);
     if (!p.memory || all.size != scan_block) return nullptr;

@@ -37,15 +37,15 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
   }
 
   /// out[i] = prefix op (in[0] op ... op in[i]), or up to in[i - 1] when exclusive. `in` may be `out`; `past_caches`
-  /// needs `out`, or its end when backward, to be aligned to 64 bytes. With `next`, returns total(next, count) of as
-  /// many values, read meanwhile; without, in[0] op ... op in[count - 1] as scanned.
+  /// needs `out`, or its end when backward, to be aligned to 64 bytes. With `ahead.next`, returns total(ahead.next,
+  /// count) of as many values, read meanwhile; without, in[0] op ... op in[count - 1] as scanned.
   template <bool Inclusive>
-  static T scan(T const* in, T* out, index count, T prefix, bool past_caches, T const* next) {
-    if (next)
-      return past_caches ? run<Inclusive, true, true>(in, out, count, prefix, next)
-                         : run<Inclusive, false, true>(in, out, count, prefix, next);
-    return past_caches ? run<Inclusive, true, false>(in, out, count, prefix, next)
-                       : run<Inclusive, false, false>(in, out, count, prefix, next);
+  static T scan(T const* in, T* out, index count, T prefix, bool past_caches, blocks_ahead<T> const& ahead = {}) {
+    if (ahead.next)
+      return past_caches ? run<Inclusive, true, true>(in, out, count, prefix, ahead)
+                         : run<Inclusive, false, true>(in, out, count, prefix, ahead);
+    return past_caches ? run<Inclusive, true, false>(in, out, count, prefix, ahead)
+                       : run<Inclusive, false, false>(in, out, count, prefix, ahead);
   }
 
   /// Scans `rows` rows of count <= width elements, which begin at multiples of the strides. `in` may be `out`;
@@ -236,15 +236,16 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
   }
 
   template <bool Inclusive, bool PastCaches, bool Next>
-  static T run(T const* in, T* out, index count, T prefix, T const* next) {
+  static T run(T const* in, T* out, index count, T prefix, blocks_ahead<T> const& ahead) {
+    scan_fetcher<T, Backward, group> const fetch_for(in, count, ahead);
+    T const* const next = ahead.next;
     sum_of_vectors next_total;
     vector carries = identities();
     vector const prefixes = all_lanes(prefix);
     index i = 0;
     for (; i + group <= count; i += group) {
       if constexpr (Next) {
-        fetch_ahead_of<Backward, 2, group * sizeof(T)>(place(next, count, i, group));
-        fetch_ahead_of<Backward, 1, group * sizeof(T)>(place(in, count, i, group));
+        fetch_for(i);
         next_total.add(place(next, count, i, group));
       }
       T const* const here = place(in, count, i, group);
