@@ -134,8 +134,6 @@ inline constexpr bool is_commutative = false;
 template <class Op, class V>
 requires requires { Op::commutative; }
 inline constexpr bool is_commutative<Op, V> = Op::commutative;
-template <class Op, class... Ops>
-concept one_of = (std::is_same_v<Op, Ops> || ...);
 template <one_of<plus, multiplies, minimum, maximum, bit_and, bit_or, bit_xor, logical_and, logical_or> Op, class V>
 inline constexpr bool is_commutative<Op, V> = std::is_arithmetic_v<V>;
 
@@ -192,14 +190,6 @@ template <std::floating_point V, class Pick>
 struct vector_operator<extremum_reducer<V, Pick>> : vector_operator_is<Pick> {};
 template <std::floating_point V, one_of<plus, minimum, maximum> Op>
 struct vector_operator<operator_reducer<V, Op>> : vector_operator_is<Op> {};
-
-/// Functions that are a vector instruction or two: some of ours, and those with a member `static constexpr bool
-/// is_light = true`.
-template <class F>
-inline constexpr bool is_light_function = one_of<F, plus, minus, multiplies, negate>;
-template <class F>
-requires requires { F::is_light; }
-inline constexpr bool is_light_function<F> = F::is_light;
 
 /// The accumulator of one value at index `at`.
 template <class Reducer, class V>

@@ -188,5 +188,17 @@ struct maximum {
   }
 };
 
+/// Whether Op is one of Ops.
+template <class Op, class... Ops>
+concept one_of = (std::is_same_v<Op, Ops> || ...);
+
+/// Functions that are a vector instruction or two: some of ours, and those with a member `static constexpr bool
+/// is_light = true`.
+template <class F>
+inline constexpr bool is_light_function = one_of<F, plus, minus, multiplies, negate>;
+template <class F>
+requires requires { F::is_light; }
+inline constexpr bool is_light_function<F> = F::is_light;
+
 }  // namespace LOCKSTEP_COMPILER
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 
 #include "../../core/algorithm.hpp"
 #include "../../expression/evaluator.hpp"
+#include "fold_vector.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"
 
@@ -24,14 +25,6 @@ T sum_of_all_lanes(T* lane) {
   return lane[0];
 }
 #else
-template <int Half, class Vector, int... L>
-[[gnu::always_inline]] inline Vector fold_in_half(Vector v, std::integer_sequence<int, L...> places) {
-  if constexpr (Half == 0)
-    return v;
-  else
-    return fold_in_half<Half / 2>(v + __builtin_shufflevector(v, v, ((L + Half) % static_cast<int>(sizeof...(L)))...),
-                                  places);
-}
 /// The sum of `lanes` values in the tree of reduction_order.hpp: within registers, because a tree in memory would wait
 /// for each of its stores.
 template <class T>
@@ -44,7 +37,7 @@ template <class T>
   LOCKSTEP_UNROLL
   for (int half = vectors / 2; half > 0; half /= 2)
     for (int k = 0; k < half; ++k) v[k] += v[k + half];
-  return fold_in_half<per_vector / 2>(v[0], std::make_integer_sequence<int, per_vector>{})[0];
+  return fold_vector<plus, T>(v[0]);
 }
 #endif
 

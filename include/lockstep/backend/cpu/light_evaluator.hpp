@@ -1,7 +1,7 @@
 // Which evaluators are known to cost next to nothing beside reading memory.
 #pragma once
 
-#include "../../algorithm/reducers.hpp"
+#include "../../core/function_objects.hpp"
 #include "../../expression/elementwise.hpp"
 
 namespace lockstep {

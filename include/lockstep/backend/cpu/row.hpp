@@ -33,7 +33,7 @@ class row_kernel {
       : where_(where), rule_(rule), split_(split), from_(from), target_(target) {
     auto const bytes = static_cast<std::size_t>(split.outer * split.length * split.inner) * sizeof(T);
     bool const whole_lines = split.inner == 1 || static_cast<std::size_t>(split.inner) * sizeof(T) % 64 == 0;
-    streams_ = past_caches && bytes >= stream_from_bytes && whole_lines;
+    streams_ = past_caches && is_large_output(bytes) && whole_lines;
   }
 
   void run() {

@@ -1,9 +1,9 @@
 // Products of the rows of a matrix with a vector: every element of the matrix is read once, and nothing else is far.
 #pragma once
 
-#include <utility>
+#include <cstddef>
 
-#include "../../core/config.hpp"
+#include "fold_vector.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -18,14 +18,11 @@ inline constexpr std::size_t product_vector_bytes = 32;
 inline constexpr std::size_t product_vector_bytes = 16;
 #endif
 
-template <class T, class Lanes = std::make_integer_sequence<int, static_cast<int>(product_vector_bytes / sizeof(T))>>
-struct row_products;
-
 /// How many rows are read together changes nothing about the order in which a row's products are added.
-template <class T, int... L>
-struct row_products<T, std::integer_sequence<int, L...>> {
+template <class T>
+struct row_products {
   typedef T vector __attribute__((vector_size(product_vector_bytes)));
-  static constexpr int width = sizeof...(L);
+  static constexpr int width = static_cast<int>(product_vector_bytes / sizeof(T));
 
   /// y[i * y_step] = the sum of m[i * step + j] x[j] over j, or that much more than it is.
   [[gnu::noinline]] static void multiply(T const* m, index step, index rows, index columns, T const* x, bool add, T* y,
@@ -56,7 +53,7 @@ struct row_products<T, std::integer_sequence<int, L...>> {
       for (int r = 0; r < Rows; ++r) rest[r] += m[r * step + j] * x[j];
     LOCKSTEP_UNROLL
     for (int r = 0; r < Rows; ++r) {
-      T const sum = total<width / 2>(sums[r][0] + sums[r][1]) + rest[r];
+      T const sum = fold_vector<plus, T>(sums[r][0] + sums[r][1]) + rest[r];
       y[r * y_step] = add ? y[r * y_step] + sum : sum;
     }
   }
@@ -64,13 +61,6 @@ struct row_products<T, std::integer_sequence<int, L...>> {
     vector v;
     __builtin_memcpy(&v, from, sizeof(v));
     return v;
-  }
-  template <int Apart>
-  [[gnu::always_inline]] static T total(vector v) {
-    if constexpr (Apart == 0)
-      return v[0];
-    else
-      return total<Apart / 2>(v + __builtin_shufflevector(v, v, ((L + Apart) % width)...));
   }
 };
 #endif

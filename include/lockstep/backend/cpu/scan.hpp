@@ -47,7 +47,7 @@ class scanner {
         target_(target.data),
         total_(target.extents[0]),
         blocks_((total_ + scan_block - 1) / scan_block),
-        past_caches_(past_caches && target.size() * sizeof(T) >= stream_from_bytes &&
+        past_caches_(past_caches && is_large_output(target.size() * sizeof(T)) &&
                      is_aligned(target.data + (Backward ? total_ : 0))),
         alone_(alone),
         chain_(blocks_) {

@@ -127,7 +127,7 @@ class keyed_scanner {
         target_(target),
         total_(extents[0]),
         blocks_((total_ + scan_block - 1) / scan_block),
-        past_caches_(past_caches && extents.size() * sizeof(T) >= stream_from_bytes),
+        past_caches_(past_caches && is_large_output(extents.size() * sizeof(T))),
         chain_(blocks_) {}
 
   /// Takes blocks in order until none is left.

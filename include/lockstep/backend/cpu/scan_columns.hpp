@@ -22,7 +22,7 @@ class column_scanner {
         reader_(evaluator, extents),
         split_(split),
         target_(target),
-        past_caches_(past_caches && extents.size() * sizeof(T) >= stream_from_bytes) {}
+        past_caches_(past_caches && is_large_output(extents.size() * sizeof(T))) {}
 
   /// Columns don't depend on each other: how they are shared among threads changes nothing.
   void scan(device const& where) const {

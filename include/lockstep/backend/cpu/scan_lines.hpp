@@ -58,7 +58,7 @@ class row_scanner {
         rows_(static_cast<index>(extents.size()) / length_),
         target_(target),
         in_memory_(lies_in_memory()),
-        past_caches_(past_caches && extents.size() * sizeof(T) >= stream_from_bytes),
+        past_caches_(past_caches && is_large_output(extents.size() * sizeof(T))),
         aligned_(reinterpret_cast<std::uintptr_t>(target) % 64 == 0 &&
                  static_cast<std::size_t>(length_) * sizeof(T) % block_scan_bytes == 0) {}
 
