@@ -83,3 +83,5 @@ add_executable(cuda_relocatable cuda/mixed_test.cpp ${parts})
 lockstep_test_target(cuda_relocatable)
 target_link_libraries(cuda_relocatable PRIVATE lockstep::cuda)
 set_target_properties(cuda_relocatable PROPERTIES CUDA_SEPARABLE_COMPILATION ON)
+
+include("${CMAKE_CURRENT_LIST_DIR}/processes/processes.cmake")

@@ -65,7 +65,7 @@ TEST_CASE("what is no mesh is refused with what was found and what is expected")
   for (char const* text : {"", "cpu:", "cpu:0", "cpu:x", "cpu:-1", "cpu:99999", "mpi:0", "tpu:2", "cpu:2:2", " cpu"}) {
     std::string const message = message_of([&] { ls::mesh::parse(text); });
     CHECK(contains(message, ("\"" + std::string(text) + "\"").c_str()));
-    CHECK(contains(message, "expected cpu, cpu:DEVICES, gpu:DEVICES, mpi or mpi:DEVICES_PER_PROCESS"));
+    CHECK(contains(message, "expected cpu, cpu:DEVICES, gpu:DEVICES, mpi, mpi:DEVICES_PER_PROCESS, mpi_gpu"));
   }
   CHECK_THROWS_AS(ls::mesh::parse("tpu"), ls::device_error);
   CHECK_THROWS_AS(ls::mesh::parse("gpu:2"), ls::device_error);  // a program without CUDA code

@@ -38,6 +38,8 @@ class communicator_state {
   virtual std::shared_ptr<communicator_state> split(std::int64_t color) = 0;
   virtual void send(void const* from, std::size_t bytes, std::size_t peer, int tag) = 0;
   virtual void receive(void* to, std::size_t bytes, std::size_t peer, int tag) = 0;
+  /// Where the engine can, ends what the others wait for, since this rank fails; `why` follows "rank 1 failed".
+  virtual void interrupt(char const* why) noexcept = 0;
 
   /// What a started collective threw when nobody waited for it: the next call throws it.
   void remember(std::exception_ptr const& thrown) noexcept {
@@ -116,7 +118,7 @@ class engine_state final : public communicator_state {
       if constexpr (has_start<Engine> || has_start_all_reduce<Engine>) engine_.abandon(ticket);
       return;
     }
-    if constexpr (has_interrupt<Engine>) engine_.interrupt("");
+    interrupt("");
     try {
       finish(ticket);
     } catch (...) {  // it need not have worked
@@ -142,6 +144,9 @@ class engine_state final : public communicator_state {
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) override {
     measured([&](traffic&) { engine_.receive(to, bytes, peer, tag); });
   }
+  void interrupt([[maybe_unused]] char const* why) noexcept override {
+    if constexpr (has_interrupt<Engine>) engine_.interrupt(why);
+  }
 
  private:
   /// Marks the tickets of what the queue carries out.
@@ -164,10 +169,10 @@ class engine_state final : public communicator_state {
   } catch (communication_error const&) {
     throw;
   } catch (std::exception const& e) {
-    if constexpr (has_interrupt<Engine>) engine_.interrupt(text_of({": ", e.what()}).c_str());
+    interrupt(text_of({": ", e.what()}).c_str());
     throw;
   } catch (...) {
-    if constexpr (has_interrupt<Engine>) engine_.interrupt(" with an exception that is not a std::exception");
+    interrupt(" with an exception that is not a std::exception");
     throw;
   }
   /// Collectives begin in the order in which they are called.

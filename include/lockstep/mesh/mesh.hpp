@@ -61,8 +61,14 @@ class mesh {
   /// the program's end. Throws device_error when the program was compiled without MPI or asks for no devices.
   static mesh mpi(std::size_t devices_per_process = 1, std::size_t threads_per_device = 0);
 
+  /// As mpi, but `gpus_per_process` GPUs of each process: the first process of a machine has the first GPUs, the next
+  /// those after them; a process that sees no more than it needs (CUDA_VISIBLE_DEVICES) has those. Throws device_error,
+  /// in all processes, when one sees fewer, and when no file of the program is compiled by nvcc with MPI and NCCL.
+  static mesh mpi_gpus(std::size_t gpus_per_process = 1);
+
   /// "cpu:4" (four CPU devices), "cpu" (one with all threads), "gpu:2" (GPUs 0 and 1), "mpi" (one CPU device in each
-  /// process), "mpi:2" (two). Throws device_error for anything else.
+  /// process), "mpi:2" (two), "mpi_gpu" (one GPU in each process), "mpi_gpu:2" (two). Throws device_error for anything
+  /// else.
   template <class = void>
   static mesh parse(std::string const& text);
 
@@ -102,6 +108,11 @@ class mesh {
   /// How files that are compiled with MPI make mesh::mpi work in all others; null without any.
   using mpi_maker = mesh (*)(std::size_t devices_per_process, std::size_t threads_per_device);
   static mpi_maker& made_by() {
+    static mpi_maker maker = nullptr;
+    return maker;
+  }
+  /// The same for mesh::mpi_gpus.
+  static mpi_maker& gpus_made_by() {
     static mpi_maker maker = nullptr;
     return maker;
   }
@@ -180,6 +191,15 @@ inline mesh mesh::mpi(std::size_t devices_per_process, std::size_t threads_per_d
   return made_by()(devices_per_process, threads_per_device);
 }
 
+inline mesh mesh::mpi_gpus(std::size_t gpus_per_process) {
+  if (!gpus_made_by())
+    throw device_error(
+        "mesh::mpi_gpus: found no file of this program that is compiled by nvcc with MPI and NCCL, expected one; with "
+        "CMake link lockstep::nccl and lockstep::mpi, otherwise compile with -D LOCKSTEP_MPI and link both");
+  if (gpus_per_process == 0) throw device_error("mesh::mpi_gpus: found 0 GPUs per process, expected at least one");
+  return gpus_made_by()(gpus_per_process, 0);
+}
+
 inline mesh mesh::gpus(std::size_t devices) {
   std::size_t const count =
       std::max<std::size_t>(1, devices ? devices : static_cast<std::size_t>(lockstep::device::gpu_count()));
@@ -193,14 +213,17 @@ mesh mesh::parse(std::string const& text) {
   std::size_t const colon = text.find(':');
   std::string const kind = text.substr(0, colon);
   std::string const digits = colon == std::string::npos ? "1" : text.substr(colon + 1);
-  bool good = (kind == "cpu" || kind == "gpu" || kind == "mpi") && !digits.empty() && digits.size() <= 4;
+  bool good =
+      (kind == "cpu" || kind == "gpu" || kind == "mpi" || kind == "mpi_gpu") && !digits.empty() && digits.size() <= 4;
   for (char c : digits) good = good && c >= '0' && c <= '9';
   std::size_t const count = good ? std::stoul(digits) : 0;
   if (count == 0)
-    throw device_error(text_of(
-        {"mesh::parse: found \"", text, "\", expected cpu, cpu:DEVICES, gpu:DEVICES, mpi or mpi:DEVICES_PER_PROCESS"}));
+    throw device_error(text_of({"mesh::parse: found \"", text,
+                                "\", expected cpu, cpu:DEVICES, gpu:DEVICES, mpi, mpi:DEVICES_PER_PROCESS, mpi_gpu "
+                                "or mpi_gpu:GPUS_PER_PROCESS"}));
   if (kind == "cpu") return cpu(count);
   if (kind == "mpi") return mpi(count);
+  if (kind == "mpi_gpu") return mpi_gpus(count);
   return gpus(count);
 }
 

@@ -190,6 +190,9 @@ template <class Compilation>
 class distant_ranks final : public mesh_ranks {
  public:
   using mesh_ranks::mesh_ranks;
+#if LOCKSTEP_NCCL
+  bool reaches_devices() const override { return true; }
+#endif
   void run(void (*f)(void*, communicator&), void* context) override { run_ranks<Compilation>(devices(), f, context); }
 };
 

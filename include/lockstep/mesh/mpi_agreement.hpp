@@ -14,20 +14,24 @@ namespace lockstep {
 
 /// What the processes of a mesh have settled when they make it.
 struct mpi_agreement {
+  static constexpr int no_gpus_wanted = 1 << 30;
   bool shared_memory;
   int machines;  // that the processes are to be taken for; 0: as they are
 };
 /// Whether all processes allow shared memory. Throws device_error, in all of them, when they do not agree about how
-/// many devices each has.
-inline mpi_agreement mpi_agree(MPI_Comm all, std::size_t devices_per_process) {
+/// many devices each has, or when one sees fewer GPUs than that.
+inline mpi_agreement mpi_agree(MPI_Comm all, std::size_t devices_per_process, int gpus) {
   char const* const wanted = std::getenv("LOCKSTEP_SHARED_MEMORY");
   char const* const machines = std::getenv("LOCKSTEP_MACHINES");
   auto const devices = static_cast<std::int64_t>(devices_per_process);
-  std::int64_t found[4] = {devices, -devices, !wanted || *wanted != '0', machines ? std::atoi(machines) : 0};
-  mpi_library::check(MPI_Allreduce(MPI_IN_PLACE, found, 4, MPI_INT64_T, MPI_MIN, all), "MPI_Allreduce");
+  std::int64_t found[5] = {devices, -devices, !wanted || *wanted != '0', machines ? std::atoi(machines) : 0, gpus};
+  mpi_library::check(MPI_Allreduce(MPI_IN_PLACE, found, 5, MPI_INT64_T, MPI_MIN, all), "MPI_Allreduce");
   if (found[0] != -found[1])
     throw device_error(text_of({"mesh::mpi: found ", devices, " devices in this process, and ", found[0], " to ",
                                 -found[1], " in all, expected the same number in each"}));
+  if (found[4] < devices)
+    throw device_error(text_of({"mesh::mpi_gpus: found a process that sees ", found[4], " GPUs (this one sees ", gpus,
+                                "), expected at least ", devices, " in each"}));
   return {found[2] != 0, static_cast<int>(found[3])};
 }
 

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <numeric>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "../core/clock.hpp"
 #include "mpi_transport.hpp"
+#include "relax.hpp"
 #include "two_level.hpp"
 
 namespace lockstep {
@@ -168,28 +167,22 @@ class mpi_engine {
     throw_failure(what, run_.transport->failed(run_.number).reason);
   }
 
-  /// Until ready(); an answer is usually near, then others may need this core, then it takes long. Patience begins anew
-  /// whenever pieces go out of `sending` or, where that is null, come in.
+  /// Until ready(). Patience begins anew whenever pieces go out of `sending` or, where that is null, come in.
   template <class Ready>
   void wait(std::string const& what, std::size_t peer, Ready const& ready,
             typename mpi_transport<Compilation>::outgoing const* sending) {
     double end = seconds_now() + run_.timeout;
     std::uint64_t progress = 0;
-    for (int tries = 0;; ++tries) {
+    for (backoff looks;; looks.pause()) {
       bool const left = !sending && run_.transport->has_left(run_.number, members_[peer]);
       if (ready()) return;
       check_failure(what);
       if (left) fail(what, text_of({"rank ", peer, " has returned without ", calling(what)}));
-      if (tries < 1000) {
-        std::this_thread::yield();
-        continue;
-      }
+      if (!looks.naps()) continue;
       double const now = seconds_now();
       std::uint64_t const before = std::exchange(progress, run_.transport->progress(sending));
       if (progress != before) end = now + run_.timeout;
       if (now > end) fail(what, waited(what, peer));
-      timespec const nap = {0, 50000};
-      nanosleep(&nap, nullptr);
     }
   }
   std::string calling(std::string const& what) const {

@@ -23,14 +23,17 @@ namespace lockstep {
 template <class Compilation>
 class mpi_processes final : public mesh_processes {
  public:
-  explicit mpi_processes(std::size_t devices_per_process) {
+  /// `gpus`: how many this process sees; only of interest when the devices are GPUs. Throws device_error in all
+  /// processes when one of them cannot have its devices.
+  explicit mpi_processes(std::size_t devices_per_process, int gpus = mpi_agreement::no_gpus_wanted) {
     MPI_Comm all;
     mpi_library::check(MPI_Comm_dup(MPI_COMM_WORLD, &all), "MPI_Comm_dup");
     MPI_Comm_set_errhandler(all, MPI_ERRORS_RETURN);
-    mpi_agreement const agreed = mpi_agree(all, devices_per_process);
+    mpi_agreement const agreed = mpi_agree(all, devices_per_process, gpus);
     MPI_Comm here;
     mpi_library::check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
     MPI_Comm_size(here, &on_this_machine_);
+    MPI_Comm_rank(here, &place_on_machine_);
     std::vector<int> machines = machines_by_process(all, here, agreed.machines);
     bool const one =
         std::find_if(machines.begin(), machines.end(), [&](int m) { return m != machines[0]; }) == machines.end();
@@ -41,6 +44,8 @@ class mpi_processes final : public mesh_processes {
 
   std::size_t process() const { return transport_->process(); }
   std::size_t ranks() const { return transport_->ranks(); }
+  /// Which process of its machine this is, from 0 on.
+  std::size_t place_on_machine() const { return static_cast<std::size_t>(place_on_machine_); }
 
   /// Threads for each device, when the processes of a machine share it evenly or have been bound to parts of it.
   std::size_t threads_per_device(std::size_t devices_per_process) const {
@@ -136,19 +141,25 @@ class mpi_processes final : public mesh_processes {
     mpi_run<Compilation> const run{transport_, runs_++, devices.timeout()};
     std::size_t const first = devices.first_local_rank();
     mpi_pulse<Compilation> const pulse(run);
-    auto const thrown = on_threads(
-        devices.local_ranks(),
-        [&](std::size_t i) {
-          communicator comm(mpi_engine<Compilation>(run, first + i), devices.device(first + i));
-          f(context, comm);
-        },
-        [&](std::size_t i, std::string const& why) {
-          std::string const what = text_of({"rank ", first + i, why});
-          transport_->fail(run.number, first + i, what);
-          print(what);
-        },
-        [&](std::size_t i) { transport_->leave(run.number, first + i); });
-    end(run, thrown, first);
+    links_.run(
+        devices, [&] { return transport_->failed(run.number).failed; },
+        [&](auto& links) {
+          auto const thrown = on_threads(
+              devices.local_ranks(),
+              [&](std::size_t i) {
+                device const& where = devices.device(first + i);
+                communicator comm = links.connect(mpi_engine<Compilation>(run, first + i), where, first + i);
+                f(context, comm);
+              },
+              [&](std::size_t i, std::string const& why) {
+                std::string const what = text_of({"rank ", first + i, why});
+                transport_->fail(run.number, first + i, what);
+                links.fail();
+                print(what);
+              },
+              [&](std::size_t i) { transport_->leave(run.number, first + i); });
+          end(run, thrown, first);
+        });
   }
 
   /// Waits for the others as one waits for threads to be joined, and says what went wrong.
@@ -167,6 +178,7 @@ class mpi_processes final : public mesh_processes {
   std::string wait_for_all(mpi_run<Compilation> const& run) {
     constexpr double grace = 0.5;  // seconds to notice that another rank failed
     double const begun = seconds_now();
+    backoff looks;
     for (std::size_t rank = 0; rank < ranks();) {
       double const heard = std::max(begun, transport_->last_heard(rank));
       if (transport_->has_left(run.number, rank)) {
@@ -177,7 +189,7 @@ class mpi_processes final : public mesh_processes {
           if (!transport_->has_left(run.number, rank)) append_text(missing, {missing.empty() ? "" : ", ", rank});
         return missing;
       } else {
-        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        looks.pause();
       }
     }
     return "";
@@ -185,35 +197,75 @@ class mpi_processes final : public mesh_processes {
 
   std::shared_ptr<mpi_transport<Compilation>> transport_;
   std::unique_ptr<process_ranks<Compilation>> here_;  // when all processes are on one machine
-  int on_this_machine_ = 1;
+  process_links<Compilation> links_;                  // of messages
+  int on_this_machine_ = 1, place_on_machine_ = 0;
   std::mutex running_;
   std::uint64_t runs_ = 0;
 };
 
-inline mesh make_mpi_mesh(std::size_t devices_per_process, std::size_t threads_per_device) {
+/// Meshes of processes, each made once: of so many devices, CPUs with so many threads or, with 0 threads, GPUs.
+class mpi_meshes {
+ public:
+  template <class Make>
+  static mesh get(std::size_t devices_per_process, std::size_t threads, bool gpus, Make const& make) {
+    mpi_library::get();
+    std::lock_guard lock(mutex());
+    for (entry const& each : known())
+      if (each.devices == devices_per_process && each.threads == threads && each.gpus == gpus) return each.made;
+    known().push_back({devices_per_process, threads, gpus, make()});
+    return known().back().made;
+  }
+
+ private:
   struct entry {
     std::size_t devices, threads;
+    bool gpus;
     mesh made;
   };
-  static std::mutex mutex;
-  static std::vector<entry>* const known = new std::vector<entry>;  // not ended before MPI is finalized
-  mpi_library::get();
-  std::lock_guard lock(mutex);
-  for (entry const& each : *known)
-    if (each.devices == devices_per_process && each.threads == threads_per_device) return each.made;
-  auto const processes = std::make_shared<mpi_processes<compilation>>(devices_per_process);
-  std::size_t const threads =
-      threads_per_device ? threads_per_device : processes->threads_per_device(devices_per_process);
-  std::size_t const first = processes->process() * devices_per_process;
-  std::vector<device> devices;
-  for (std::size_t i = 0; i < devices_per_process; ++i)
-    devices.push_back(device::new_cpu(threads, static_cast<int>(first + i)));
-  mesh made(std::move(devices), first, processes->ranks(), processes);
-  known->push_back({devices_per_process, threads_per_device, made});
-  return made;
+  static std::mutex& mutex() {
+    static std::mutex only;
+    return only;
+  }
+  static std::vector<entry>& known() {
+    static std::vector<entry>* const all = new std::vector<entry>;  // not ended before MPI is finalized
+    return *all;
+  }
+};
+
+inline mesh make_mpi_mesh(std::size_t devices_per_process, std::size_t threads_per_device) {
+  return mpi_meshes::get(devices_per_process, threads_per_device, false, [&] {
+    auto const processes = std::make_shared<mpi_processes<compilation>>(devices_per_process);
+    std::size_t const threads =
+        threads_per_device ? threads_per_device : processes->threads_per_device(devices_per_process);
+    std::size_t const first = processes->process() * devices_per_process;
+    std::vector<device> devices;
+    for (std::size_t i = 0; i < devices_per_process; ++i)
+      devices.push_back(device::new_cpu(threads, static_cast<int>(first + i)));
+    return mesh(std::move(devices), first, processes->ranks(), processes);
+  });
 }
 
 /// Before main, mesh::mpi learns how.
 inline bool const mpi_mesh_is_known = (mesh::made_by() = &make_mpi_mesh, true);
+
+#if LOCKSTEP_NCCL
+inline namespace LOCKSTEP_COMPILER {
+
+/// The processes of a machine take its GPUs in turn, or those that the launcher has left each of them to see.
+inline mesh make_mpi_gpu_mesh(std::size_t gpus_per_process, std::size_t) {
+  return mpi_meshes::get(gpus_per_process, 0, true, [&] {
+    int const gpus = device::gpu_count();
+    auto const processes = std::make_shared<mpi_processes<compilation>>(gpus_per_process, gpus);
+    std::size_t const parts = static_cast<std::size_t>(gpus) / gpus_per_process;
+    std::size_t const from = processes->place_on_machine() % parts * gpus_per_process;
+    std::vector<device> devices;
+    for (std::size_t i = 0; i < gpus_per_process; ++i) devices.push_back(device::gpu(static_cast<int>(from + i)));
+    return mesh(std::move(devices), processes->process() * gpus_per_process, processes->ranks(), processes);
+  });
+}
+inline bool const mpi_gpu_mesh_is_known = (mesh::gpus_made_by() = &make_mpi_gpu_mesh, true);
+
+}  // namespace LOCKSTEP_COMPILER
+#endif
 
 }  // namespace lockstep

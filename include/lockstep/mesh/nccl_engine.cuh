@@ -93,11 +93,11 @@ class nccl_engine {
     std::shared_ptr<nccl_link> link;
     try {
       ncclComm_t const part = operations_.link().split(number, static_cast<int>(rank()));
-      link = std::make_shared<nccl_link>(operations_.link().number(), part);
+      link = std::make_shared<nccl_link>(operations_.link().number(), part, operations_.link().timeout());
       world_->add_part(link);
       link->call("ncclCommSplit", state_of);
-    } catch (...) {  // the other ranks would wait for ever
-      world_->abort(world_rank_);
+    } catch (std::exception const& e) {  // the other ranks would wait for ever
+      abort(e);
       throw;
     }
     return nccl_engine(host_->split(color), link, world_, world_rank_);
@@ -225,6 +225,15 @@ class nccl_engine {
       where().state().copy_from_host(call.to, out.get(), part);
   }
 
+  /// Other processes learn who failed first, and then end what their GPUs wait for.
+  void abort(std::exception const& e) noexcept {
+    try {
+      host_->interrupt(text_of({": ", e.what()}).c_str());
+    } catch (...) {  // no memory for the text: they learn it when this rank ends
+    }
+    world_->abort(world_rank_);
+  }
+
   std::size_t room_for(collective_call const& call) const {
     if (call.kind == collective_kind::all_reduce) return operations_.all_reduce_room(call.count, call.how);
     if (call.kind == collective_kind::reduce_scatter) return operations_.reduce_scatter_room(call.count, call.how);
@@ -263,9 +272,9 @@ class nccl_engine {
       perform(call, memory.data);
       memory.release();
       return counted_pointer<event_state>(new gpu_event(operations_.link().number(), stream, where().name()));
-    } catch (...) {  // the other ranks have queued their parts, and their GPUs would wait for ever
+    } catch (std::exception const& e) {  // the other ranks have queued their parts, and their GPUs would wait for ever
       if (agreed) {
-        world_->abort(world_rank_);
+        abort(e);
         static_cast<void>(cudaStreamSynchronize(stream));  // what was queued has ended, and lets go of the operands
       }
       throw;

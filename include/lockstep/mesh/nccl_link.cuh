@@ -3,15 +3,15 @@
 #pragma once
 
 #include <nccl.h>
-#include <time.h>
 
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
+#include "../core/clock.hpp"
 #include "../device/device.hpp"
+#include "relax.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -38,8 +38,8 @@ inline ncclResult_t state_of(ncclComm_t comm) {
 /// One rank's NCCL communicator. Another thread may abort it at any time, also while a call is in progress.
 class nccl_link {
  public:
-  /// Owns `comm`, also when this throws.
-  nccl_link(int number, ncclComm_t comm) : number_(number), comm_(comm) {
+  /// Owns `comm`, also when this throws. Calls wait for at most `timeout` seconds; 0: for as long as it takes.
+  nccl_link(int number, ncclComm_t comm, double timeout = 0) : number_(number), timeout_(timeout), comm_(comm) {
     try {
       device_scope const scope(number);
       check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags", "gpu:", number,
@@ -60,6 +60,7 @@ class nccl_link {
   }
 
   int number() const { return number_; }
+  double timeout() const { return timeout_; }
   cudaStream_t stream() const { return stream_; }
 
   /// Calls f(communicator), waits while that is in progress, and throws communication_error unless it succeeds. The GPU
@@ -67,11 +68,24 @@ class nccl_link {
   template <class F>
   void call(char const* name, F const& f) {
     ncclResult_t status = ask(name, f);
-    for (int i = 0; status == ncclInProgress; ++i) {
-      let_others_run(i);
+    double const begun = status == ncclInProgress && timeout_ > 0 ? seconds_now() : 0;
+    for (backoff looks; status == ncclInProgress;) {
+      if (begun != 0 && seconds_now() > begun + timeout_) throw_late(name);
+      looks.pause();
       status = ask(name, state_of);
     }
     if (status != ncclSuccess) throw_nccl(status, name, number_);
+  }
+
+  /// Returns when what is queued has ended.
+  void finish() noexcept {
+    on_this_gpu([&] { static_cast<void>(cudaStreamSynchronize(stream_)); });
+  }
+  /// Whether nothing is queued.
+  bool idle() noexcept {
+    cudaError_t status = cudaSuccess;
+    on_this_gpu([&] { status = cudaStreamQuery(stream_); });
+    return status != cudaErrorNotReady;
   }
 
   /// This rank's communicator among those that give the same color. Throws as `call`.
@@ -94,12 +108,12 @@ class nccl_link {
     if (!comm_) throw communication_error(text_of({name, " on gpu:", number_, ": another rank failed"}));
     return f(comm_);
   }
-  static void let_others_run(int times) {
-    if (times < 100) return std::this_thread::yield();
-    timespec const pause = {0, 20000};
-    nanosleep(&pause, nullptr);
+  [[noreturn, gnu::cold, gnu::noinline]] void throw_late(char const* name) const {
+    std::string text = text_of({name, " on gpu:", number_, operation::text(), ": waited "});
+    append_number(text, timeout_);
+    throw communication_error(text +
+                              " s for NCCL to reach the other ranks; longer work needs a longer mesh::set_timeout");
   }
-
   template <class F>
   void on_this_gpu(F const& f) noexcept {
     int before = number_;
@@ -110,11 +124,25 @@ class nccl_link {
   }
 
   int number_;
+  double timeout_;
   ncclComm_t comm_;
   ncclComm_t part_ = nullptr;
   cudaStream_t stream_ = nullptr;
   std::mutex mutex_;
 };
+
+/// A number that ranks make a communicator by. Throws communication_error.
+inline ncclUniqueId new_nccl_id(int number) {
+  ncclUniqueId id;
+  ncclResult_t const status = ncclGetUniqueId(&id);
+  if (status != ncclSuccess) throw_nccl(status, "ncclGetUniqueId", number);
+  return id;
+}
+inline ncclConfig_t never_blocking() {
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;
+  return config;
+}
 
 /// The links of all ranks of one run in this process, and of what those ranks were split into. Their communicators
 /// never block: a call that connects GPUs needs all ranks, and a rank that fails must be able to abort it meanwhile.
@@ -137,6 +165,31 @@ class nccl_world {
     }
   }
 
+  /// For `ranks` ranks of this process among those of several. Each has to `join`.
+  explicit nccl_world(std::size_t ranks) : links_(ranks) {}
+
+  /// This process's rank `place` becomes rank `rank` of `size` in all, on GPU `number`, which is the current one. Waits
+  /// for the others for `timeout` seconds at most. Throws communication_error.
+  void join(std::size_t place, int number, ncclUniqueId const& id, std::size_t rank, std::size_t size, double timeout) {
+    ncclComm_t comm = nullptr;
+    ncclConfig_t config = never_blocking();
+    ncclResult_t const status =
+        ncclCommInitRankConfig(&comm, static_cast<int>(size), id, static_cast<int>(rank), &config);
+    if (!was_taken(status)) {
+      if (comm) static_cast<void>(ncclCommAbort(comm));
+      throw_nccl(status, "ncclCommInitRankConfig", number);
+    }
+    auto const mine = std::make_shared<nccl_link>(number, comm, timeout);
+    {
+      std::lock_guard const lock(mutex_);
+      if (links_[place]) links_[place]->abort();  // whose other ends are gone
+      links_[place] = mine;
+      if (aborted_) mine->abort();
+    }
+    mine->call("ncclCommInitRankConfig", state_of);
+  }
+
+  /// Null before it has joined.
   std::shared_ptr<nccl_link> const& link(std::size_t rank) const { return links_[rank]; }
 
   void add_part(std::shared_ptr<nccl_link> const& link) {
@@ -148,6 +201,25 @@ class nccl_world {
     std::lock_guard const lock(mutex_);
     if (aborted_by_ == nobody) aborted_by_ = rank;
     abort();
+  }
+  /// Nobody is to wait for ranks of other processes.
+  void abort_all() noexcept {
+    std::lock_guard const lock(mutex_);
+    abort();
+  }
+  /// Whether nothing is queued, parts included.
+  bool idle() noexcept {
+    std::lock_guard const lock(mutex_);
+    bool all = true;
+    for (auto const& link : links_) all = all && (!link || link->idle());
+    for (auto const& part : parts_)
+      if (auto const link = part.lock()) all = all && link->idle();
+    return all;
+  }
+  /// Returns when all that is queued has ended.
+  void finish() noexcept {
+    for (auto const& link : links_)
+      if (link) link->finish();
   }
   static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
   /// Which rank did so first: the others' errors may be no more than its consequences. `nobody` if none did.
@@ -165,13 +237,10 @@ class nccl_world {
   static void connect(std::vector<int> const& numbers, std::vector<ncclComm_t>& comms) {
     for (int number : numbers) device_scope const can_be_chosen(number);
     device_scope const scope(numbers.front());
-    ncclUniqueId id;
-    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-    config.blocking = 0;
-    ncclResult_t status = ncclGetUniqueId(&id);
-    if (status != ncclSuccess) throw_nccl(status, "ncclGetUniqueId", numbers.front());
+    ncclUniqueId const id = new_nccl_id(numbers.front());
+    ncclConfig_t config = never_blocking();
     char const* failed = "ncclGroupStart";
-    status = ncclGroupStart();
+    ncclResult_t status = ncclGroupStart();
     if (status != ncclSuccess) throw_nccl(status, failed, numbers.front());
     for (std::size_t rank = 0; rank < numbers.size(); ++rank) {
       if (cudaSetDevice(numbers[rank]) != cudaSuccess) static_cast<void>(cudaSetDevice(numbers[rank]));
@@ -185,7 +254,9 @@ class nccl_world {
   }
 
   void abort() noexcept {
-    for (auto const& link : links_) link->abort();
+    aborted_ = true;
+    for (auto const& link : links_)
+      if (link) link->abort();
     for (auto const& part : parts_)
       if (auto const link = part.lock()) link->abort();
   }
@@ -194,6 +265,7 @@ class nccl_world {
   mutable std::mutex mutex_;
   std::vector<std::weak_ptr<nccl_link>> parts_;
   std::size_t aborted_by_ = nobody;
+  bool aborted_ = false;
 };
 
 /// Worlds that are not in use: making one takes NCCL longer than most runs last. Never destroyed, since CUDA may be

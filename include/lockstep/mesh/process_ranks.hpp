@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "process_engine.hpp"
-#include "spmd.hpp"
+#include "process_links.hpp"
 
 namespace lockstep {
 
@@ -46,20 +46,27 @@ class process_ranks final : public mesh_processes {
     std::vector<std::size_t> everyone(world_->size());
     std::iota(everyone.begin(), everyone.end(), std::size_t{0});
     world_->enter(++runs_, devices.timeout());
-    auto const thrown = on_threads(
-        devices.local_ranks(),
-        [&](std::size_t i) {
-          communicator comm(process_engine<Compilation>(world_, memory_, everyone, first + i),
-                            devices.device(first + i));
-          f(context, comm);
-        },
-        [&](std::size_t i, std::string const& why) {
-          std::string const what = text_of({"rank ", first + i, why});
-          world_->fail(first + i, what);
-          if (failed_) failed_(what);
-        },
-        [&](std::size_t i) { world_->leave(first + i); });
-    all_returned_ = world_->wait_for_all();
+    std::vector<std::exception_ptr> thrown;
+    links_.run(
+        devices, [this] { return world_->look_out(); },
+        [&](auto& links) {
+          thrown = on_threads(
+              devices.local_ranks(),
+              [&](std::size_t i) {
+                device const& where = devices.device(first + i);
+                communicator comm =
+                    links.connect(process_engine<Compilation>(world_, memory_, everyone, first + i), where, first + i);
+                f(context, comm);
+              },
+              [&](std::size_t i, std::string const& why) {
+                std::string const what = text_of({"rank ", first + i, why});
+                world_->fail(first + i, what);
+                links.fail();
+                if (failed_) failed_(what);
+              },
+              [&](std::size_t i) { world_->leave(first + i); });
+          all_returned_ = world_->wait_for_all();
+        });
     bool const failed = world_->failed();  // before ranks are closed: then others may begin, and fail in, the next run
     std::size_t const culprit = failed ? world_->failed_rank() : 0;
     std::string const reason = failed ? world_->reason() : "";
@@ -74,6 +81,7 @@ class process_ranks final : public mesh_processes {
   std::shared_ptr<process_world<Compilation>> world_;
   std::shared_ptr<process_memory> memory_;
   listener failed_;
+  process_links<Compilation> links_;
   std::uint64_t runs_ = 0;
   bool all_returned_ = true;
 };

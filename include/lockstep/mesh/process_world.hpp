@@ -2,15 +2,14 @@
 // each other, and the channels of their messages.
 #pragma once
 
-#include <sched.h>
 #include <signal.h>
 
 #include <atomic>
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "../core/clock.hpp"
 #include "process_memory.hpp"
@@ -67,15 +66,15 @@ class process_world {
   void enter(std::uint64_t run, double timeout) {
     run_ = run;
     timeout_ = timeout;
-    double const end = seconds_now() + timeout;
+    double const begun = seconds_now();
     for (std::size_t rank = 0; rank < ranks_; ++rank)
-      while (at(rank).closed.load() + 1 < run) {
+      for (backoff looks(spins_); at(rank).closed.load() + 1 < run; looks.pause()) {
+        if (!looks.naps()) continue;
         if (state_of(rank) == process_state::gone && at(rank).closed.load() + 1 < run)
           throw communication_error(text_of({"spmd: ", portrait(rank), ": the mesh cannot be used any more"}));
-        if (seconds_now() > end)
+        if (seconds_now() > begun + timeout)
           throw communication_error(
               text_of({"spmd: waited for ", portrait(rank), ", which has not ended the call before"}));
-        nap();
       }
   }
   /// Rank `rank` takes part in nothing any more.
@@ -85,23 +84,28 @@ class process_world {
   bool wait_for_all() {
     double const begun = seconds_now();
     double stopped = 0;
+    backoff looks(spins_);
     for (std::size_t rank = 0; rank < ranks_;) {
       if (has_left(rank)) {
         ++rank;
         stopped = 0;
         continue;
       }
-      double const now = seconds_now();
-      process_state const state = state_of(rank);
-      if (state == process_state::stopped && stopped == 0) stopped = now;
-      if (state != process_state::stopped) stopped = 0;
+      looks.pause();
+      if (!looks.naps()) continue;
+      bool const lost = is_lost(rank, stopped);
       if (has_left(rank)) continue;  // before it ended
-      bool const lost = state == process_state::gone || (stopped != 0 && now > stopped + timeout_);
       if (lost && !failed()) fail(rank, portrait(rank));
-      if (lost || (failed() && now > begun + grace)) return false;
-      nap();
+      if (lost || (failed() && seconds_now() > begun + grace)) return false;
     }
     return true;
+  }
+  /// Whether the run has failed, or would if others looked for ranks that are lost: then it does. For one thread.
+  bool look_out() {
+    stopped_.resize(ranks_);
+    for (std::size_t rank = 0; rank < ranks_ && !failed(); ++rank)
+      if (!has_left(rank) && is_lost(rank, stopped_[rank]) && !has_left(rank)) fail(rank, portrait(rank));
+    return failed();
   }
   /// Rank `rank` is ready for the next run, and writes nothing more in this one.
   void close(std::size_t rank) {
@@ -122,7 +126,7 @@ class process_world {
     while (before < run_)
       if (head().failing.compare_exchange_weak(before, run_)) return record_failure(rank, reason);
     double const end = seconds_now() + timeout_;
-    while (head().failed.load() < run_ && seconds_now() < end) nap();
+    for (backoff looks; head().failed.load() < run_ && seconds_now() < end;) looks.pause();
     if (head().failed.load() < run_) record_failure(rank, reason);  // whoever was first has ended before it said why
   }
   bool failed() const { return head().failed.load() >= run_; }
@@ -147,30 +151,19 @@ class process_world {
   /// lost() says that it will never be. Calls help() while there is nothing better to do.
   template <class Ready, class Help, class Lost>
   bool wait(Ready const& ready, Help const& help, Lost const& lost) {
-    for (int i = 0; i < spins_; ++i) {
-      if (ready()) return true;
-      relax();
-    }
     double end = 0, looked = 0;
-    for (int i = 0;; ++i) {
+    for (backoff looks(spins_);; looks.pause()) {
       if (ready()) return true;
+      if (looks.spins()) continue;
       if (failed()) return ready();
       help();
-      if (i < 200) {
-        sched_yield();
-        continue;
-      }
       double const now = seconds_now();
-      if (end == 0) end = now + timeout_;
+      if (end == 0) end = now + timeout_, looked = now;
       if (now > looked + 0.002) {
         looked = now;
         if (lost()) return ready();
       }
       if (now > end) return ready();
-      if (i < 2000)
-        sched_yield();
-      else
-        nap();
     }
   }
 
@@ -184,6 +177,18 @@ class process_world {
   std::size_t channel_bytes() const { return channel_bytes(ranks_); }
 
  private:
+  /// Whether the rank's process is gone, or has been stopped for the timeout. `stopped`: since when; 0 if it is not.
+  bool is_lost(std::size_t rank, double& stopped) const {
+    process_state const state = state_of(rank);
+    if (state != process_state::stopped) {
+      stopped = 0;
+      return state == process_state::gone;
+    }
+    double const now = seconds_now();
+    if (stopped == 0) stopped = now;
+    return now > stopped + timeout_;
+  }
+
   void record_failure(std::size_t rank, std::string const& reason) {
     head().failed_rank = rank;
     std::size_t const size = reason.copy(head().reason, sizeof head().reason - 1);
@@ -207,11 +212,6 @@ class process_world {
   static constexpr std::size_t channel_bytes(std::size_t ranks) {
     return ranks <= 16 ? std::size_t{1} << 17 : std::size_t{1} << 13;
   }
-  static void nap() {
-    timespec const short_time = {0, 50000};
-    nanosleep(&short_time, nullptr);
-  }
-
   header& head() const { return *reinterpret_cast<header*>(memory_.data()); }
   seat* seats() const { return reinterpret_cast<seat*>(memory_.data() + sizeof(header)); }
   seat& at(std::size_t rank) const { return seats()[rank]; }
@@ -221,6 +221,7 @@ class process_world {
   int spins_ = 0;
   double timeout_ = 0;
   std::uint64_t run_ = 0;
+  std::vector<double> stopped_;  ///< since when ranks' processes are, as look_out has seen
 };
 
 }  // namespace lockstep

@@ -84,6 +84,13 @@ void run_local_ranks(mesh const& devices, Links& links, void (*f)(void* context,
     if (each) std::rethrow_exception(each);
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_without_nccl(mesh const& devices) {
+  throw device_error(
+      text_of({"spmd: found a mesh of ", devices.device(devices.first_local_rank()).name(),
+               " in a file that cannot run ranks on GPUs; compile it with nvcc, where NCCL is installed, "
+               "and link lockstep::nccl"}));
+}
+
 /// Calls f(context, communicator) on every rank of this process.
 template <class Compilation = compilation>
 void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm), void* context) {
@@ -97,10 +104,7 @@ void run_ranks(mesh const& devices, void (*f)(void* context, communicator& comm)
   cuda::gpu_rank_links links(devices);
   run_local_ranks<Compilation>(devices, links, f, context);
 #else
-  throw device_error(
-      text_of({"spmd: found a mesh of ", devices.device(0).name(),
-               " in a file that cannot run ranks on GPUs; compile it with nvcc, where NCCL is installed, "
-               "and link lockstep::nccl"}));
+  throw_without_nccl(devices);
 #endif
 }
 

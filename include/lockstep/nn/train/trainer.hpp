@@ -54,14 +54,16 @@ class trainer {
   /// Writes everything that `resume` needs to `path`, which is replaced whole or not at all.
   void save(std::string const& path) const { save_training(path, saved_); }
 
-  /// Trains and returns what happened. When an epoch fails, the trainer is as it was before that epoch.
+  /// Trains and returns what happened. Every process of the mesh must call it; the first shows progress and writes
+  /// checkpoints. When an epoch fails, the trainer is as it was before that epoch.
   /// Throws shape_error when the data do not fit the network; lockstep::error, which names the epoch and the step, when
   /// the loss is no longer a finite number; and what the options' functions throw.
   history fit(data::dataset const& training, fit_options const& options = {}) {
     check(training);
     if (options.test.size() > 0) check(options.test);
     auto const samples = static_cast<index>(training.size());
-    progress shown(options.progress, saved_.epochs_done + 1, saved_.epochs_done + options.epochs, samples);
+    bool const reports = mesh_.is_local(0);  // of several processes, one
+    progress shown(options.progress && reports, saved_.epochs_done + 1, saved_.epochs_done + options.epochs, samples);
     std::vector<index> order(training.size());
     std::iota(order.begin(), order.end(), index{0});
     history result;
@@ -69,7 +71,7 @@ class trainer {
       if (options.shuffle) data::shuffle(order, *options.shuffle, static_cast<std::uint64_t>(saved_.epochs_done));
       epoch_summary summary = train_epoch(training, order, shown);
       if (options.test.size() > 0) summary.test = evaluate(options.test);
-      if (!options.checkpoint.empty()) save(options.checkpoint);
+      if (!options.checkpoint.empty() && reports) save(options.checkpoint);
       shown.epoch(summary);
       result.push_back(summary);
       if (options.on_epoch) options.on_epoch(summary);
@@ -85,8 +87,8 @@ class trainer {
     data::standardization const how = saved_.how.scale.empty() ? data::standardization::of(test) : saved_.how;
     totals sums;
     on_every_rank([&](communicator& comm, auto& mine) {
-      totals const found = mine.evaluate(comm, loss_, {test, how});
-      if (comm.rank() == 0) sums = found;
+      totals const found = mine.evaluate(comm, loss_, {test, how});  // the same on every rank
+      if (is_first_here(comm)) sums = found;
     });
     return mean(sums, static_cast<double>(test.size()));
   }
@@ -100,7 +102,12 @@ class trainer {
   /// The fingerprint of every device's replica; all are equal to the model's.
   std::vector<std::uint64_t> replica_fingerprints() {
     std::vector<std::uint64_t> found(mesh_.size());
-    on_every_rank([&](communicator& comm, auto& mine) { found[comm.rank()] = mine.model().fingerprint(); });
+    on_every_rank([&](communicator& comm, auto& mine) {
+      std::uint64_t const own = mine.model().fingerprint();
+      std::vector<std::uint64_t> all(comm.size());
+      comm.all_gather(std::span(&own, 1), std::span(all));
+      if (is_first_here(comm)) found = std::move(all);
+    });
     return found;
   }
 
@@ -147,6 +154,8 @@ class trainer {
 
   static evaluation mean(totals const& sums, double samples) { return {sums.loss / samples, sums.correct / samples}; }
 
+  bool is_first_here(communicator const& comm) const { return comm.rank() == mesh_.first_local_rank(); }
+
   /// f(communicator, replica) on every rank. After a failure replicas may differ, so they are made anew next time.
   template <class F>
   void on_every_rank(F const& f) {
@@ -157,10 +166,10 @@ class trainer {
   }
   template <class Replica, class F>
   void run_on_ranks(replicas<Replica>& all, F const& f) {
-    all.resize(mesh_.size());
+    all.resize(mesh_.local_ranks());
     try {
       spmd(mesh_, [&](communicator& comm) {
-        std::unique_ptr<Replica>& mine = all[comm.rank()];
+        std::unique_ptr<Replica>& mine = all[comm.rank() - mesh_.first_local_rank()];
         if (!mine) mine = std::make_unique<Replica>(comm, saved_.model, saved_.velocity, saved_.options);
         f(comm, *mine);
       });
@@ -173,20 +182,16 @@ class trainer {
   epoch_summary train_epoch(data::dataset const& training, std::vector<index> const& order, progress& shown) {
     data::standardization const how = saved_.how.scale.empty() ? data::standardization::of(training) : saved_.how;
     epoch_summary summary;
-    double seconds = 0, communication = 0;  // summed over ranks
-    std::uint64_t bytes = 0;
-    std::mutex mutex;
     on_every_rank([&](communicator& comm, auto& mine) {
-      epoch_summary const found = steps(comm, mine, {training, how}, order, shown);
-      std::lock_guard lock(mutex);
-      seconds += found.seconds;
-      communication += comm.statistics().seconds;
-      bytes += comm.statistics().bytes;
-      if (comm.rank() == 0) summary = found;
+      epoch_summary found = steps(comm, mine, {training, how}, order, shown);
+      communication_statistics const& spent = comm.statistics();
+      double sums[] = {found.seconds, spent.seconds, static_cast<double>(spent.bytes)};
+      comm.all_reduce(std::span(sums), plus{});
+      found.communication_share = sums[1] / sums[0];
+      found.arithmetic_share = 1 - found.communication_share;
+      found.bytes_sent_per_step = static_cast<std::uint64_t>(sums[2]) / static_cast<std::uint64_t>(found.steps);
+      if (is_first_here(comm)) summary = found;
     });
-    summary.communication_share = communication / seconds;
-    summary.arithmetic_share = 1 - summary.communication_share;
-    summary.bytes_sent_per_step = bytes / static_cast<std::uint64_t>(summary.steps);
     keep(how);
     return summary;
   }

@@ -1,0 +1,145 @@
+// Ranks on GPUs of several processes: how each gets its communicator, and who ends what GPUs wait for when a rank of
+// another process fails.
+#pragma once
+
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "communicator.hpp"
+#include "mesh.hpp"
+#include "nccl_engine.cuh"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// What the ranks of this process share: their NCCL communicators, made in the first run, and again after one that
+/// failed. Exists as long as the program runs.
+class process_gpu_links {
+ public:
+  explicit process_gpu_links(mesh const& devices)
+      : first_(devices.first_local_rank()),
+        ranks_(devices.local_ranks()),
+        world_(std::make_shared<nccl_world>(ranks_)) {
+    finish_at_exit(this);
+  }
+  process_gpu_links(process_gpu_links const&) = delete;
+  process_gpu_links& operator=(process_gpu_links const&) = delete;
+
+  void begin_run(double timeout) {
+    timeout_ = timeout;
+    if (std::exchange(failed_, false)) world_ = std::make_shared<nccl_world>(ranks_);
+  }
+  std::shared_ptr<nccl_world> const& world() const { return world_; }
+
+  /// All ranks of all processes call it. One of them brings the number by which NCCL makes communicators, through the
+  /// host's engine, which also ends the wait for a rank that fails before it has joined.
+  template <class Engine>
+  communicator connect(Engine engine, device const& where, std::size_t rank) {
+    check(cudaSetDevice(where.number()), "cudaSetDevice", where.name(), ", asked to run a rank");
+    auto host = std::make_shared<engine_state<Engine>>(std::move(engine), where);
+    std::size_t const place = rank - first_;
+    if (!all_have_joined(*host, place)) {
+      ncclUniqueId id = {};
+      if (rank == 0) id = new_nccl_id(where.number());
+      host->run(moving<ncclUniqueId>(collective_kind::broadcast, &id, &id, 1, 0, "number of a communicator of NCCL"));
+      world_->join(place, where.number(), id, rank, host->size(), timeout_);
+    }
+    return communicator(nccl_engine(std::move(host), world_->link(place), world_, rank), where);
+  }
+  /// What this rank has agreed to it has queued, or ended what the others wait for.
+  void fail() {}
+  /// At the end of a run that has failed: what is queued ends, and what can end well does. An abort here would reach
+  /// other processes' GPUs.
+  void settle() noexcept {
+    failed_ = true;
+    for (double const end = seconds_now() + grace; !world_->idle() && seconds_now() < end;)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (!world_->idle()) world_->abort_all();
+  }
+  /// Seconds that collectives may still take when a rank has failed: all have queued them, unless it was that which
+  /// failed. Shorter than the time for which processes wait for each other then.
+  static constexpr double grace = 0.2;
+
+ private:
+  bool all_have_joined(communicator_state& host, std::size_t place) const {
+    int joined = world_->link(place) != nullptr;
+    host.run(
+        reducing<int>(collective_kind::all_reduce, &joined, &joined, 1, minimum{}, 0, "whether ranks have joined"));
+    return joined != 0;
+  }
+  /// A process that ended with work in its queues would leave others' GPUs waiting.
+  static void finish_at_exit(process_gpu_links* links) {
+    static auto& all = *new std::vector<process_gpu_links*>;
+    static bool const registered = std::atexit([] {
+                                     for (process_gpu_links* each : all) each->world_->finish();
+                                   }) == 0;
+    static_cast<void>(registered);
+    all.push_back(links);
+  }
+
+  std::size_t first_, ranks_;
+  double timeout_ = 0;
+  bool failed_ = false;
+  std::shared_ptr<nccl_world> world_;
+};
+
+/// The calling thread's device is the same at the end of the scope, also where CUDA fails: other processes rely on the
+/// run, which says so.
+class kept_device {
+ public:
+  kept_device() { static_cast<void>(cudaGetDevice(&number_)); }
+  kept_device(kept_device const&) = delete;
+  kept_device& operator=(kept_device const&) = delete;
+  ~kept_device() { static_cast<void>(cudaSetDevice(number_)); }
+
+ private:
+  int number_ = 0;
+};
+
+/// While it lives, GPUs of this process stop waiting for ranks of others once failed() says that the run has failed:
+/// their hosts may be waiting for the GPU and see nothing of it.
+template <class Failed>
+class nccl_watch {
+ public:
+  nccl_watch(std::shared_ptr<nccl_world> world, Failed const& failed)
+      : world_(std::move(world)), failed_(failed), thread_([this] { watch(); }) {}
+  nccl_watch(nccl_watch const&) = delete;
+  nccl_watch& operator=(nccl_watch const&) = delete;
+  ~nccl_watch() {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+      changed_.notify_all();
+    }
+    thread_.join();
+  }
+
+ private:
+  void watch() {
+    std::unique_lock lock(mutex_);
+    auto const ends_in = [&](double seconds) {
+      return changed_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return ending_; });
+    };
+    while (!ends_in(0.005))
+      if (failed_()) {
+        if (!ends_in(process_gpu_links::grace)) world_->abort_all();
+        return;
+      }
+  }
+
+  std::shared_ptr<nccl_world> world_;
+  Failed const& failed_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
