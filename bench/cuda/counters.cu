@@ -66,17 +66,30 @@ struct data {
   ls::array<float> sums{gpu, ls::shape(rows)}, column_sums{gpu, ls::shape(columns)};
   ls::array<float, 2> m{gpu, ls::shape(rows, columns)}, t{gpu, ls::shape(rows, columns)};
   ls::array<int> counts{gpu, ls::shape(256)};
-  ls::array<ls::index, 0> found{gpu, ls::shape<0>()};
+  ls::array<ls::index, 0> found{gpu, ls::shape<0>()}, place{gpu, ls::shape<0>()};
+  ls::array<ls::index> long_offsets{gpu, ls::shape(n / 4096 + 1)}, uneven_offsets;
   workspace cub;
 
   data() : places(ls::random::permutation(gpu, n, ls::seed(5))) {
     keys = ls::cast<int>(a * 1e6f);
     runs = ls::cast<int>(ls::indices(ls::shape(n)) / ls::index{8});
     offsets = ls::indices(ls::shape(rows + 1)) * columns;
+    long_offsets = ls::indices(ls::shape(n / 4096 + 1)) * 4096;
+    std::vector<ls::index> uneven(rows + 1);  // segments of 8, every 32nd of 8192 - 31 * 8
+    for (ls::index i = 0; i <= rows; ++i) uneven[i] = i % 32 * 8 + i / 32 * 8192;
+    uneven_offsets = ls::array<ls::index>(gpu, uneven);
     m = a.reshape(ls::shape(rows, columns));
   }
   ls::array<float> random(std::uint64_t s) const { return ls::random::uniform<float>(gpu, ls::shape(n), ls::seed(s)); }
 };
+
+void sort_rows_by_cub(data& x, float* keys, ls::index count, ls::index const* offsets) {
+  x.cub.run([&](void* m, std::size_t& s) {
+    return cub::DeviceSegmentedRadixSort::SortKeys(m, s, static_cast<float const*>(keys), x.z.data(),
+                                                   static_cast<int>(n), static_cast<int>(count), offsets, offsets + 1,
+                                                   0, 32, x.stream);
+  });
+}
 
 using action = std::function<void(data&)>;
 struct task {
@@ -136,6 +149,21 @@ std::map<std::string, task> const& tasks() {
           x.cub.run([&](void* m, std::size_t& s) {
             return cub::DeviceSegmentedReduce::Sum(m, s, x.a.data(), x.sums.data(), rows, x.offsets.data(),
                                                    x.offsets.data() + 1, x.stream);
+          });
+        }}},
+      {"15 place of the largest",
+       {bytes, [](data& x) { x.place = ls::argmax(x.a); },
+        [](data& x) {
+          x.cub.run([&](void* m, std::size_t& s) {
+            return cub::DeviceReduce::ArgMax(m, s, x.a.data(), x.value.data(), x.place.data(), n, x.stream);
+          });
+        }}},
+      {"16 sums by key",
+       {2.25 * bytes, [](data& x) { static_cast<void>(ls::reduce_by_key(x.runs, x.a)); },
+        [](data& x) {
+          x.cub.run([&](void* m, std::size_t& s) {
+            return cub::DeviceReduce::ReduceByKey(m, s, x.runs.data(), x.more.data(), x.a.data(), x.y.data(),
+                                                  x.found.data(), ::cuda::std::plus<>{}, static_cast<int>(n), x.stream);
           });
         }}},
       {"20 inclusive scan",
@@ -214,6 +242,23 @@ std::map<std::string, task> const& tasks() {
                                                             x.offsets.data() + 1, x.stream);
           });
         }}},
+      {"44 sort of rows of 256",
+       {2 * bytes, [](data& x) { x.t = x.m, ls::sort(x.t, ls::axis(1)); },
+        [](data& x) { x.t = x.m, sort_rows_by_cub(x, x.t.data(), rows, x.offsets.data()); }}},
+      {"45 sort of rows of 4096",
+       {2 * bytes, [](data& x) { x.t = x.m, ls::sort(x.t.reshape(ls::shape(n / 4096, 4096)), ls::axis(1)); },
+        [](data& x) { x.t = x.m, sort_rows_by_cub(x, x.t.data(), n / 4096, x.long_offsets.data()); }}},
+      {"46 segmented sort, short and long",
+       {2 * bytes, [](data& x) { x.y = x.a, ls::segmented_sort(x.y, x.uneven_offsets); },
+        [](data& x) {
+          x.y = x.a;
+          x.cub.run([&](void* m, std::size_t& s) {
+            return cub::DeviceSegmentedSort::StableSortKeys(
+                m, s, x.y.data(), x.z.data(), n, rows, x.uneven_offsets.data(), x.uneven_offsets.data() + 1, x.stream);
+          });
+        }}},
+      {"47 argsort of floats", {3 * bytes, [](data& x) { x.places = ls::argsort(x.a); }, {}}},
+      {"48 the 100 largest", {bytes, [](data& x) { static_cast<void>(ls::top_k(x.a, 100)); }, {}}},
       {"50 histogram, 256 bins",
        {bytes, [](data& x) { static_cast<void>(ls::histogram(x.a, 256, 0.0f, 1.0f)); },
         [](data& x) {

@@ -19,8 +19,10 @@ set(expected
     "transpose|1|0|393216|393216|24576"
     "segments|1|0|-|-"
     "unique|1|1|-|-"             # the wait for how many there are
+    "reduce by key|2|1|-|-"      # the same, and nothing looks for runs that are empty
     "sort rows|1|0|400000|400000|25000"
     "sort long rows|-|0|-|-"
+    "sort segments|1|0|410008|400000"  # 8 bytes of each of 1251 offsets
     "decode|-|1|-|-"
     "fill and copy|1|0|-|400000|12500"  # the copy is no kernel
     "value|2|1|400100|104")      # one wait, for the value in pinned memory

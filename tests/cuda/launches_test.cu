@@ -130,6 +130,15 @@ TEST_CASE("launches: unique") {
   for (int i = 0; i < repetitions(); ++i) CHECK(ls::unique(in.y).size() == 50000);
 }
 
+TEST_CASE("launches: reduce by key") {
+  inputs in;
+  ls::array<int> const keys = ls::cast<int>(ls::indices(ls::shape(in.n)) / ls::index{2}), on_gpu = keys.to(in.gpu);
+  for (int i = 0; i < repetitions(); ++i) {
+    auto const sums = ls::reduce_by_key(on_gpu, in.a, ls::maximum{});
+    CHECK(sums.values.extent(0) == 50000);
+  }
+}
+
 TEST_CASE("launches: sort rows") {
   inputs in;
   in.y = ls::cast<float>(-ls::indices(ls::shape(in.n)));
@@ -145,6 +154,15 @@ TEST_CASE("launches: sort long rows") {
   rows = ls::cast<float>(-ls::indices(ls::shape(350 * 2050))).reshape(rows.shape());
   for (int i = 0; i < repetitions(); ++i) ls::sort(rows, ls::axis(1));
   CHECK(rows.to_host()[2051] == -4098);
+}
+
+TEST_CASE("launches: sort segments") {
+  inputs in;
+  ls::array<ls::index> const offsets = ls::indices(ls::shape(1251)) * ls::index{80};
+  ls::array<ls::index> const on_gpu = offsets.to(in.gpu);
+  in.y = ls::cast<float>(-ls::indices(ls::shape(in.n)));
+  for (int i = 0; i < repetitions(); ++i) ls::segmented_sort(in.y, on_gpu);
+  CHECK(in.y.to_host()[777] == -742);
 }
 
 TEST_CASE("launches: decode") {

@@ -4,7 +4,9 @@
 // tiles.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <lockstep/lockstep.hpp>
 
 #include "support/both_devices.hpp"
@@ -76,20 +78,57 @@ TEST_CASE("rows: NaNs come last and zeros of both signs are equal") {
   CHECK(argsort(x, axis(1), greater{}).to_host() == std::vector<index>{5, 1, 3, 2, 0, 4, 5, 3, 4, 0, 2, 1});
 }
 
-TEST_CASE("segments") {
-  std::vector<int> const offsets{0, 0, 3, 700, 700, 701, 5000};
-  auto const sorted_segments = [&](device const& dev, auto order) {
-    array<int> x = numbers<int>(dev, 5000);
-    segmented_sort(x, array<int>(dev, offsets), order);
-    return x.to_host();
-  };
-  CHECK(difference(sorted_segments(device::gpu(0), greater{}), sorted_segments(device::cpu(1), greater{})) == "");
-  CHECK(difference(sorted_segments(device::gpu(0), by_tens{}), sorted_segments(device::cpu(1), by_tens{})) == "");
-  array<int> x = lockstep::arange<int>(device::gpu(0), 10);
-  array<int> const bad(device::gpu(0), std::vector{0, 5, 4, 10});
-  CHECK(contains(message_of<lockstep::error>([&] { segmented_sort(x, bad, greater{}); }),
-                 "found the offset 4 at 2, expected one from 5 to 10"));
-  CHECK(x.to_host()[0] == 0);
+template <class T, class Order, class Less>
+void check_segments(std::vector<index> const& lengths, std::vector<T> values, Order order, Less less) {
+  std::vector<index> offsets{0};
+  for (index length : lengths) offsets.push_back(offsets.back() + length);
+  INFO(lengths.size(), " segments, ", offsets.back(), " values");
+  values.resize(static_cast<std::size_t>(offsets.back()));
+  array<T> x(device::gpu(0), values);
+  segmented_sort(x, array<index>(device::gpu(0), offsets), order);
+  for (std::size_t s = 0; s < lengths.size(); ++s)
+    std::stable_sort(values.begin() + offsets[s], values.begin() + offsets[s + 1], less);
+  CHECK(difference(x.to_host(), values) == "");
+}
+/// Segments around every length that is sorted in another way, in an order that leaves those alone that one block has.
+std::vector<index> many_lengths() {
+  std::vector<index> lengths{0,   2049, 1,   2, 4096, 3,    127,  128,   129, 511,
+                             512, 4097, 513, 0, 2047, 2048, 6145, 20000, 31};
+  return lengths;
+}
+/// Mostly short ones, of which a block has several.
+std::vector<index> short_lengths() {
+  lockstep::test::generator random(8);
+  std::vector<index> lengths;
+  for (int i = 0; i < 1003; ++i) lengths.push_back(random.below(24));
+  lengths[100] = 5000, lengths[101] = 600, lengths[107] = 129, lengths[1002] = 2100;
+  return lengths;
+}
+TEST_CASE("segments of every length that is sorted in another way") {
+  for (auto const& lengths : {many_lengths(), short_lengths(), {1}, {3000}, {0, 0}}) {
+    auto const some = [&]<class T>(T, std::int64_t from, std::int64_t below) {
+      return random_values<T>(60000, 5, from, below);
+    };
+    check_segments(lengths, some(0, -100, 1000), by_tens{}, by_tens{});
+    check_segments(lengths, some(0, -100000, 100000), greater{}, std::greater<int>());
+    check_segments(lengths, some(0.0f, -100, 100), lockstep::less{}, std::less<float>());
+    check_segments(lengths, some(std::int64_t{}, -100, 100), lockstep::less{}, std::less<std::int64_t>());
+    check_segments(lengths, some(std::uint8_t{}, 0, 256), greater{}, std::greater<std::uint8_t>());
+    check_segments(lengths, some(std::int16_t{}, -300, 300), lockstep::less{}, std::less<std::int16_t>());
+  }
+}
+TEST_CASE("segments: NaNs come last") {
+  auto values = random_values<float>(9000, 6);
+  for (std::size_t i = 0; i < values.size(); i += 7) values[i] = std::nanf("");
+  auto const nan_last = [](float a, float b) { return a < b || (b != b && a == a); };
+  check_segments({5, 4000, 0, 100, 4895}, values, lockstep::less{}, nan_last);
+}
+TEST_CASE("offsets that are wrong touch no memory but the values'") {
+  for (auto const& wrong : {std::vector<index>{5000, 3000, 10000}, {-7, 10, 9990, 20000}, {9000, 100}}) {
+    array<int> before(device::gpu(0), 10000), x = lockstep::arange<int>(device::gpu(0), 10000), after = before;
+    segmented_sort(x, array<index>(device::gpu(0), wrong), greater{});
+    CHECK(x.to_host().size() == 10000);
+  }
 }
 
 TEST_CASE("sorted values: searches, merges and sets") {

@@ -14,23 +14,21 @@ struct keyed_values {
   array<T> values;
 };
 
-/// Runs of equal keys: the key of each, and the offsets of the runs as segments.
+/// Runs of equal keys: the key of each, and where they begin, and the last one ends, at the front of `bounds`.
 template <class K>
 struct key_runs {
   array<K> keys;
-  array<index> offsets;
+  array<index> bounds;
 };
 template <expression E, class Equal>
 key_runs<value_t<E>> runs_of(E const& keys, Equal const& equal) {
   using K = value_t<E>;
   key_runs<K> runs;
   with_run_starts(borrow_node(keys), equal, [&](device const& where, index n, auto const& starts) {
-    array<index> positions(where, shape<1>(n + 1));
-    runs.keys =
-        select_into_array<K>(where, n, [&](K* out) { return select_both(where, starts, n, out, positions.data()); });
-    index const found = runs.keys.extent(0);
-    where.state().fill(positions.data() + found, &n, sizeof(n), 1);  // which waits for nothing
-    runs.offsets = positions.slice(0, found + 1);
+    runs.bounds = array<index>(where, shape<1>(n + 1));
+    index* const bounds = runs.bounds.data();
+    runs.keys = select_into_array<K>(where, n, [&](K* out) { return select_both(where, starts, n, out, bounds); });
+    if (where.is_cpu()) bounds[runs.keys.extent(0)] = n;  // which a GPU has written
   });
   return runs;
 }
@@ -64,7 +62,7 @@ auto reduce_run(V const& values, segment_bounds<O> const& along, Op op) {
   else {
     using reducer = run_reducer<T, callable_t<Op>>;
     auto operand = as_node(values);
-    return segmented_reduction<reducer, decltype(operand), O>(reducer{callable(op)}, std::move(operand), along.offsets);
+    return segmented_reduction<reducer, decltype(operand), O>(reducer{callable(op)}, std::move(operand), along);
   }
 }
 
@@ -84,7 +82,9 @@ auto reduce_by_key(K const& keys, V const& values, Op op = {}, Equal equal = {})
                                " and values of the shape ", to_string(v.shape()), ", expected equal ones"}));
   device const where = require_one_device(k, v);
   auto runs = runs_of(k, equal);
-  auto const reduced = reduce_run(v, segments(runs.offsets), op);
+  auto along = segments(runs.bounds.slice(0, runs.keys.extent(0) + 1));
+  along.none_empty = true;
+  auto const reduced = reduce_run(v, along, op);
   using T = value_t<decltype(reduced)>;
   return keyed_values<value_t<K>, T>{std::move(runs.keys), evaluate_to_array<T>(where, reduced)};
 }

@@ -14,6 +14,7 @@ inline namespace LOCKSTEP_COMPILER {
 template <class O>
 struct segment_bounds {
   O offsets;
+  bool none_empty = false;  ///< known beforehand: a GPU then need not look
 };
 
 /// Segment s holds the elements from offsets[s] up to but not including offsets[s + 1]: one offset more than there are
@@ -22,7 +23,7 @@ struct segment_bounds {
 template <expression O>
 requires(rank_v<O> == 1 && std::is_integral_v<value_t<O>>) auto segments(O&& offsets) {
   auto node = as_node(std::forward<O>(offsets));
-  return segment_bounds<decltype(node)>{std::move(node)};
+  return segment_bounds<decltype(node)>{std::move(node), false};
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_bad_offsets(char const* title, bool ascending, index at,
@@ -38,9 +39,11 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
   Reducer reducer;
   E operand;
   O offsets;
+  bool none_empty;
   lockstep::shape<1> extents;
 
-  segmented_reduction(Reducer r, E e, O o) : reducer(r), operand(std::move(e)), offsets(std::move(o)) {
+  segmented_reduction(Reducer r, E e, segment_bounds<O> const& along)
+      : reducer(r), operand(std::move(e)), offsets(along.offsets), none_empty(along.none_empty) {
     if (offsets.size() == 0)
       throw shape_error(text_of({Reducer::title, ": found no offsets, expected one more than there are segments"}));
     extents[0] = offsets.shape()[0] - 1;
@@ -105,7 +108,7 @@ struct [[nodiscard]] segmented_reduction : node_base<segmented_reduction<Reducer
     try {
       return reducer.empty();
     } catch (error const&) {
-      if (cuda::any_empty(context.where, offsets, extents[0])) throw;
+      if (!none_empty && cuda::any_empty(context.where, offsets, extents[0])) throw;
       return result{};
     }
   }
@@ -116,7 +119,7 @@ auto reduction_of(E&& e, segment_bounds<O> const& along) {
   static_assert(rank_v<E> == 1, "segments are parts of an expression of one axis; use reshape(shape{n}) to flatten");
   auto operand = as_number(std::forward<E>(e));
   using reducer = Reducer<value_t<decltype(operand)>, Extra...>;
-  return segmented_reduction<reducer, decltype(operand), O>(reducer{}, std::move(operand), along.offsets);
+  return segmented_reduction<reducer, decltype(operand), O>(reducer{}, std::move(operand), along);
 }
 
 /// Sum of every segment, with the types of sum(e). Of the same bits on any number of threads, as all that follow.
@@ -178,7 +181,7 @@ auto reduce(E&& e, T initial, Op op, segment_bounds<O> const& along) {
   using reducer = operator_reducer<value_t<E>, callable_t<Op>>;
   auto operand = as_node(std::forward<E>(e));
   return segmented_reduction<reducer, decltype(operand), O>(reducer{static_cast<value_t<E>>(initial), callable(op)},
-                                                            std::move(operand), along.offsets);
+                                                            std::move(operand), along);
 }
 
 }  // namespace LOCKSTEP_COMPILER

@@ -59,7 +59,7 @@ const&, value_t<E> const& > runs<value_t<E>> unique_with_counts(E const& e, Equa
   using T = value_t<E>;
   runs<T> result;
   with_run_starts(borrow_node(e), equal, [&](device const& where, index n, auto const& starts) {
-    auto const positions = make_storage(where, static_cast<std::size_t>(n), sizeof(index));
+    auto const positions = make_storage(where, static_cast<std::size_t>(n) + 1, sizeof(index));
     auto* const first = static_cast<index*>(positions->data);
     result.values = select_into_array<T>(where, n, [&](T* out) { return select_both(where, starts, n, out, first); });
     index const found = result.values.extent(0);

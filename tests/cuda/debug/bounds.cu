@@ -24,6 +24,12 @@ int main(int count, char** words) {
   ls::array<float> const fresh(dev, 5);
   float const unset = fresh.to_host()[3];
   std::printf("new memory is %s\n", unset != unset ? "NaN" : "something");
+  ls::array<float> few = ls::ones<float>(dev, 10);
+  try {
+    ls::segmented_sort(few, ls::array<ls::index>(dev, std::vector<ls::index>{0, 5, 4, 10}));
+  } catch (ls::error const& problem) {
+    std::printf("caught: %s\n", problem.what());
+  }
   ls::array<float> const in = ls::ones<float>(dev, 1000);
   ls::array<float> out(dev, 1000);
   try {

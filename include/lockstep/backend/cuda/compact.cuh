@@ -9,8 +9,8 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
-/// What a compaction writes: the values that are kept, their places, both; or all values, those that are not kept
-/// backward from the end.
+/// What a compaction writes: the values that are kept, their places, both, with the total behind the last place; or all
+/// values, those that are not kept backward from the end.
 enum class compaction { values, places, both, partition };
 
 /// A source has value(i), and read(i, value), which also says whether it is kept; or, where `compares`, differs(the
@@ -137,7 +137,10 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
     scan_rule<index, add_counts> const rule{{}, true, true, 0};
     prefix<index> const before = look_back(state, rule, tile, index{tile_kept}, lane);
     if (lane == 0) shared_before = before.value;
-    if (lane == 0 && tile_first + size == total) *kept = before.value + tile_kept;
+    if (lane == 0 && tile_first + size == total) {
+      *kept = before.value + tile_kept;
+      if constexpr (What == compaction::both) places[*kept] = total;
+    }
     state.leave(lane);
   }
   __syncthreads();

@@ -97,6 +97,7 @@ index select_positions(device const& where, Source const& source, index total, i
   return waited_count(where, [&](index* kept) { queue_positions(where, source, total, target, kept); });
 }
 
+/// Also writes where, and behind the last place how many elements there are in all.
 template <class Source>
 index select_both(device const& where, Source const& source, index total, typename Source::value_type* target,
                   index* positions) {

@@ -1,42 +1,17 @@
-// Sorts of many lines or segments at once on a GPU. Short lines are sorted by a block each; numbers in long ones by
-// CUB's segmented radix sort, which does not wait; numbers in segments of any lengths by its segmented sort; anything
-// else by a merge sort of places that compares segments first.
+// Sorts of many lines or segments at once on a GPU. Short lines, and segments, are sorted by a block each; numbers in
+// long lines by CUB's segmented radix sort; large values by a merge sort of places that compares segments first. None
+// of them waits.
 #pragma once
 
 #include <cub/device/device_segmented_radix_sort.cuh>
-#include <cub/device/device_segmented_sort.cuh>
 
 #include "../../algorithm/reduction_order.hpp"
 #include "map.cuh"
-#include "sort_rows.cuh"
+#include "sort_segments.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
-
-/// Segments of one length.
-struct equal_segments {
-  index length;
-  LOCKSTEP_INLINE index operator()(index i) const { return i * length; }  // where segment i begins
-  LOCKSTEP_INLINE index holding(index place) const { return place / length; }
-};
-/// Segments from offsets[i] to offsets[i + 1].
-struct listed_segments {
-  index const* offsets;
-  index count;
-  LOCKSTEP_INLINE index operator()(index i) const { return offsets[i]; }
-  LOCKSTEP_INLINE index holding(index place) const {
-    index low = 0, high = count - 1;
-    while (low < high) {
-      index const middle = (low + high) / 2;
-      if (offsets[middle + 1] <= place)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-    return low;
-  }
-};
 
 /// Compares places by their segment, then by the values there.
 template <class Segments, class T, class Compare>
@@ -64,18 +39,8 @@ template <class T, class Order, class Segments>
 void sort_segments(device const& where, T* values, index n, Segments const& segments, index count, Order const& order) {
   if constexpr (holds_host_function<Order>) {
     throw_host_only(where);
-  } else if constexpr (natural_order<T, Order>) {
-    two_buffers keys(where, as_sort_keys<Order>(values), n);
-    auto const begins = iterate<index>(segments);
-    run_cub(where, "sorting", [&](void* memory, std::size_t& bytes) {
-      if constexpr (is_descending<Order>)
-        return cub::DeviceSegmentedSort::StableSortKeysDescending(memory, bytes, keys.cub(), n, count, begins,
-                                                                  begins + 1, stream_of(where));
-      else
-        return cub::DeviceSegmentedSort::StableSortKeys(memory, bytes, keys.cub(), n, count, begins, begins + 1,
-                                                        stream_of(where));
-    });
-    keys.finish();
+  } else if constexpr (fits_in_rows<T>) {
+    sort_listed(where, values, n, segments, count, order);
   } else {
     temporary<index> const places(where, n);
     argsort_segments_by(where, static_cast<T const*>(values), n, segments, order, places.data());

@@ -13,15 +13,25 @@ namespace cuda {
 
 /// Whether short rows of T are sorted in registers.
 template <class T>
-inline constexpr bool fits_in_rows = sizeof(T) > 1 && sizeof(T) <= 8;
+inline constexpr bool fits_in_rows = sizeof(T) <= 8;
 /// Longer rows are not.
 inline constexpr index longest_row = 2048;
 
+/// A number of 16 bits that may lie anywhere.
+struct unaligned_place {
+  unsigned char low, high;
+  unaligned_place() = default;
+  LOCKSTEP_INLINE explicit unaligned_place(int place)
+      : low(static_cast<unsigned char>(place)), high(static_cast<unsigned char>(place >> 8)) {}
+  LOCKSTEP_INLINE operator unsigned() const { return low | unsigned{high} << 8; }
+};
 /// A value and where it comes from, without padding.
 template <class T>
 struct placed {
-  using place_type = std::conditional_t<alignof(T) >= 8, std::uint64_t,
-                                        std::conditional_t<alignof(T) == 4, std::uint32_t, std::uint16_t>>;
+  using place_type =
+      std::conditional_t<alignof(T) >= 8, std::uint64_t,
+                         std::conditional_t<alignof(T) == 4, std::uint32_t,
+                                            std::conditional_t<alignof(T) == 2, std::uint16_t, unaligned_place>>>;
   T value;
   place_type place;
 };
