@@ -19,8 +19,14 @@ namespace cuda {
 
 static_assert(reduction_order::lanes == warp_lanes, "a lane of a tile is a lane of a warp");
 
-/// Values that a lane reads before it combines them, so that their loads overlap.
-inline constexpr int reduce_items = 8;
+/// Values that a lane reads before it combines them, so that their loads overlap: fewer where together they would fill
+/// more than a quarter of the registers that a thread can have.
+template <class... Accumulators>
+constexpr int items_at_once() {
+  int items = 8;
+  while (items > 1 && items * (sizeof(Accumulators) + ... + 0) > 256) items /= 2;
+  return items;
+}
 
 /// One reduction of a pass as its kernels see it.
 template <class Reducer, class Result>
@@ -111,7 +117,7 @@ __device__ __forceinline__ void keep_tile(Part const& part, row_tiles const& row
 }
 
 template <std::size_t R, class Source, class... Parts>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, least_blocks)
     reduce_tiles_kernel(slots<Parts...> parts, Source source, index_space<R> space, row_tiles rows) {
   index const thread = blockIdx.x * index{block_threads} + threadIdx.x, unit = thread / rows.group;
   lane_of_tile t{static_cast<int>(thread % rows.group), rows.group, 0, 0, 0};
@@ -121,10 +127,11 @@ __global__ void __launch_bounds__(block_threads)
     t.count = rows.length - t.at < reduction_order::tile ? rows.length - t.at : reduction_order::tile;
   }
   [&]<std::size_t... I>(std::index_sequence<I...>) {
+    constexpr int items = items_at_once<typename Parts::accumulator...>();
     slots<typename Parts::accumulator...> all{};
     index begin = 0;
-    for (; begin + reduce_items * warp_lanes <= t.count; begin += reduce_items * warp_lanes)
-      take_values<reduce_items>(parts, source, space, t, begin, all);
+    for (; begin + items * warp_lanes <= t.count; begin += items * warp_lanes)
+      take_values<items>(parts, source, space, t, begin, all);
     // Rows that share a warp are of one length, so that its lanes stay together up to here.
     index const end = rows.group < warp_lanes ? rows.group : t.count;
     for (; begin < end; begin += t.group) take_values<1>(parts, source, space, t, begin, all);

@@ -25,7 +25,7 @@ __device__ __forceinline__ void keep_lines(Part const& part, axis_split const& s
 
 /// A thread combines the lines of one block in one column. Threads are numbered by (outer, block, column).
 template <std::size_t R, class Part, class Evaluator>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, least_blocks)
     reduce_lines_kernel(Part part, Evaluator evaluator, index_space<R> space, axis_split split, index blocks) {
   using A = typename Part::accumulator;
   index const place = blockIdx.x * index{block_threads} + threadIdx.x;
