@@ -40,7 +40,14 @@ foreach(case "2;2;mpi:3" "4;2;mpi" "4;4;mpi")
 endforeach()
 if(LOCKSTEP_LONG_TESTS)
   lockstep_mpi_test(mpi_2_large_long 2 0 mpi large)
-  set_tests_properties(mesh.mpi_2_large_long PROPERTIES LABELS "mesh;long" TIMEOUT 1800)
+  set(long_tests mesh.mpi_2_large_long)
+  foreach(processes 1 2 3)  # more take minutes each
+    foreach(shared 0 1)
+      lockstep_mpi_test(mpi_${processes}_types_${shared}_long ${processes} ${shared} mpi types)
+      list(APPEND long_tests mesh.mpi_${processes}_types_${shared}_long)
+    endforeach()
+  endforeach()
+  set_tests_properties(${long_tests} PROPERTIES LABELS "mesh;long" TIMEOUT 1800)
 endif()
 
 add_test(NAME mesh.mpi_failures COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/mesh/mpi_failures.sh" "${MPIEXEC_EXECUTABLE}"

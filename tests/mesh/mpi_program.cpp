@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <lockstep/lockstep.hpp>
 #include <mutex>
 #include <string>
 
+#include "all_types.hpp"
 #include "large_counts.hpp"
 #include "reference.hpp"
 
@@ -103,6 +105,22 @@ int check_large(ls::mesh mesh) {
   return !wrong.empty();
 }
 
+/// Every type and operator, on one rank of each process.
+int check_types(ls::mesh mesh) {
+  verdict mine;
+  std::uint64_t checks = 0;
+  mesh.set_timeout(120);
+  char const* const shared = std::getenv("LOCKSTEP_SHARED_MEMORY");
+  ls::spmd(mesh, [&](ls::communicator& comm) {
+    mine = all_types(comm, shared && *shared == '0').check();
+    checks = mine.checks;
+    comm.all_reduce(checks, ls::plus{});
+  });
+  if (!mine.wrong.empty()) std::printf("WRONG: %s\n", mine.wrong.c_str());
+  if (mesh.is_local(0)) std::printf("%zu ranks: %zu results compared\n", mesh.size(), static_cast<std::size_t>(checks));
+  return !mine.wrong.empty();
+}
+
 void fail(std::string const& how, ls::communicator& comm) {
   if (how == "throws") throw std::domain_error("gives up");
   if (how == "is-killed") raise(SIGKILL);
@@ -160,6 +178,7 @@ int main(int argc, char** argv) {
   ls::mesh mesh = ls::mesh::parse(argc > 1 ? argv[1] : "mpi");
   if (argc < 3) return check_all_on(mesh);
   if (argv[2] == std::string("large")) return check_large(mesh);
+  if (argv[2] == std::string("types")) return check_types(mesh);
   mesh.set_timeout(1);
   double const begun = ls::seconds_now();
   try {
