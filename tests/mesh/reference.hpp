@@ -66,9 +66,10 @@ std::vector<T> values_of(std::size_t rank, std::size_t count) {
   return values;
 }
 
-/// What reducing gives, from place `begin` on.
+/// What reducing gives, from place `begin` on. (Not inlined: g++ 12 would unroll the loop over ranks for a known number
+/// of them, and warn of writes behind `column` that never happen.)
 template <class T, class Input, class Op>
-std::vector<T> reduced(std::size_t ranks, std::size_t count, Op const& op, std::size_t begin = 0) {
+[[gnu::noinline]] std::vector<T> reduced(std::size_t ranks, std::size_t count, Op const& op, std::size_t begin = 0) {
   std::vector<T> result(count), column(ranks);
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t r = 0; r < ranks; ++r) column[r] = Input::template value<T>(r, begin + i);
