@@ -50,7 +50,7 @@ class mpi_outbox {
     m->copied_ = now;
     m->first_ = std::make_unique_for_overwrite<unsigned char[]>(sizeof head + now);
     std::memcpy(m->first_.get(), &head, sizeof head);
-    if (now) std::memcpy(m->first_.get() + sizeof head, data, now);
+    if (data) std::memcpy(m->first_.get() + sizeof head, data, now);
     post(*m, m->first_.get(), sizeof head + now, m->first_request_);
     messages_.push_back(m);
     post_pieces(*m);
