@@ -2,25 +2,14 @@
 # A process of three that fails under mpirun: the job ends in time, not with success, and the others have said who failed
 # and where: mpi_failures.sh <mpirun> <flag for the number> <program>
 set -u
-mpirun=$1 flag=$2 program=$3 status=0
+mpirun=$1 flag=$2 program=$3
+. "$(dirname "$0")/failing_job.sh"
 
 check() { # check <failure> <shared memory> <what rank 0 says>...
-  local failure=$1 shared=$2 code start=$SECONDS
+  local failure=$1
+  export LOCKSTEP_SHARED_MEMORY=$2
   shift 2
-  output=$(LOCKSTEP_SHARED_MEMORY=$shared timeout 60 "$mpirun" "$flag" 3 "$program" mpi "$failure" 2>&1)
-  code=$?
-  local said
-  said=$(grep '^lockstep, rank 0 failed: ' <<<"$output")
-  [ $code -ne 0 ] && [ $code -ne 124 ] || { echo "FAILED: $failure: mpirun ended with $code"; status=1; }
-  [ $((SECONDS - start)) -lt 20 ] || { echo "FAILED: $failure took $((SECONDS - start)) s"; status=1; }
-  for part in "$@"; do
-    case $said in *"$part"*) ;; *)
-      echo "FAILED: $failure: expected \"$part\" in: $said"
-      echo "$output"
-      status=1 ;;
-    esac
-  done
-  echo "$failure (shared memory $shared): mpirun ended with $code"
+  check_job 20 '^lockstep, rank 0 failed: ' "$@" -- timeout 60 "$mpirun" "$flag" 3 "$program" mpi "$failure"
 }
 
 call='all_reduce of 10 float by + (weights) (collective 1) on rank 0 of 3'
@@ -41,12 +30,11 @@ for shared in 0 1; do
   LOCKSTEP_SHARED_MEMORY=$shared timeout 60 "$mpirun" "$flag" 3 "$program" mpi takes-time ||
     { echo "FAILED: a rank that takes its time after the last collective (shared memory $shared)"; status=1; }
 done
+unset LOCKSTEP_SHARED_MEMORY
 # Processes that have the same numbers in other containers (MPI's own shared memory cannot cope with that).
 if unshare --pid --fork true 2>/dev/null; then
   OMPI_MCA_btl=tcp,self timeout 60 "$mpirun" "$flag" 2 unshare --pid --fork "$program" mpi ||
     { echo "FAILED: processes that do not see each other's /proc"; status=1; }
 fi
-for process in /proc/[0-9]*; do
-  [ "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -d ' ' -f 1)" != "$program" ] || { echo "FAILED: $process is left"; status=1; }
-done
+check_nothing_left "$program"
 exit $status

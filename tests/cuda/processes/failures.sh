@@ -2,25 +2,16 @@
 # One of two processes with a GPU each fails under mpirun: the job ends in time, not with success, and the other has said
 # who failed and where: failures.sh <mpirun> <flag for the number> <simulator> <program>
 set -u
-mpirun=$1 flag=$2 simulator=$3 program=$4 status=0
+mpirun=$1 flag=$2 simulator=$3 program=$4
+. "$(dirname "$0")/../../mesh/failing_job.sh"
 
 check() { # check <failure> <shared memory> <NCCL call of process 1 that fails, 0: none> <what rank 0 says>...
-  local failure=$1 shared=$2 call=$3 code start=$SECONDS said
+  local failure=$1 call=$3
+  export LOCKSTEP_SHARED_MEMORY=$2
   shift 3
-  output=$(LOCKSTEP_SHARED_MEMORY=$shared timeout 100 "$mpirun" "$flag" 1 "$simulator" -- "$program" mpi_gpu "$failure" : \
-           "$flag" 1 "$simulator" --fail-nccl "$call" -- "$program" mpi_gpu "$failure" 2>&1)
-  code=$?
-  said=$(grep -E '^lockstep, rank 0 failed: |^process of rank 0, ' <<<"$output")
-  [ $code -ne 0 ] && [ $code -ne 124 ] || { echo "FAILED: $failure: mpirun ended with $code"; echo "$output"; status=1; }
-  [ $((SECONDS - start)) -lt 40 ] || { echo "FAILED: $failure took $((SECONDS - start)) s"; status=1; }
-  for part in "$@"; do
-    case $said in *"$part"*) ;; *)
-      echo "FAILED: $failure: expected \"$part\" in: $said"
-      echo "$output"
-      status=1 ;;
-    esac
-  done
-  echo "$failure (shared memory $shared): mpirun ended with $code after $((SECONDS - start)) s"
+  check_job 40 '^lockstep, rank 0 failed: |^process of rank 0, ' "$@" -- \
+    timeout 100 "$mpirun" "$flag" 1 "$simulator" -- "$program" mpi_gpu "$failure" : \
+                          "$flag" 1 "$simulator" --fail-nccl "$call" -- "$program" mpi_gpu "$failure"
 }
 
 call='all_reduce of 10 float by any_order<plus> (weights), on gpu:0'
@@ -33,7 +24,5 @@ check throws 0 0 "$call" 'rank 1 failed: gives up'
 # The last call of NCCL, which all ranks have agreed to make: rank 0 has queued its part and waits for its GPU.
 check nccl 1 3 'rank 1 failed: ' 'unhandled system error'
 
-for process in /proc/[0-9]*; do
-  [ "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -d ' ' -f 1)" != "$program" ] || { echo "FAILED: $process is left"; status=1; }
-done
+check_nothing_left "$program"
 exit $status
