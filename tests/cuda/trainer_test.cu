@@ -5,6 +5,7 @@
 #include <lockstep/lockstep.hpp>
 #include <lockstep/nn.hpp>
 
+#include "io/temporary_folder.hpp"
 #include "nn/trainer_support.hpp"
 
 namespace gpu_training_tests {
@@ -70,16 +71,18 @@ TEST_CASE("two GPUs: training gives the same bits on any number of GPUs, near th
 }
 
 TEST_CASE("two GPUs: it learns, and goes on from a checkpoint with the bits of a run that was not interrupted") {
+  support::temporary_folder const folder;  // other tests run this program at the same time
+  std::string const checkpoint = folder / "checkpoint";
   auto const data = striped(40);
   auto whole = make_trainer(ls::mesh::gpus(1));
   nn::history const epochs = whole.fit(data, {.epochs = 4, .progress = false});
   CHECK(epochs.back().loss < 0.7 * epochs.front().loss);
   auto half = make_trainer(meshes().back());
-  half.fit(data, {.epochs = 2, .progress = false, .checkpoint = "gpu-trainer-test.lockstep"});
-  auto rest = nn::trainer<network>::resume("gpu-trainer-test.lockstep", ls::mesh::gpus(1));
+  half.fit(data, {.epochs = 2, .progress = false, .checkpoint = checkpoint});
+  auto rest = nn::trainer<network>::resume(checkpoint, ls::mesh::gpus(1));
   rest.fit(data, {.epochs = 2, .progress = false});
   CHECK(rest.model().fingerprint() == whole.model().fingerprint());
-  auto on_cpu = nn::trainer<network>::resume("gpu-trainer-test.lockstep", ls::mesh::cpu(1));
+  auto on_cpu = nn::trainer<network>::resume(checkpoint, ls::mesh::cpu(1));
   CHECK(on_cpu.evaluate(data).loss == doctest::Approx(half.evaluate(data).loss).epsilon(1e-5));
 }
 
