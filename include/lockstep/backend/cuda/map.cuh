@@ -69,7 +69,7 @@ __device__ __forceinline__ T& place_in(view<T, R> const& target, coordinates<R> 
 }
 
 template <std::size_t R, class Tree, class... Ts>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, least_blocks)
     store_indexed_kernel(slots<view<Ts, R>...> targets, Tree tree, index_space<R> space) {
   index const first = blockIdx.x * (index{block_threads} * indexed_items) + threadIdx.x;
   held<decltype(tree.at(space[first])), indexed_items> all;

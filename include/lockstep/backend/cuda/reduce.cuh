@@ -5,6 +5,7 @@
 // at a time.
 #pragma once
 
+#include <algorithm>
 #include <tuple>
 
 #include "../../algorithm/reducers.hpp"
@@ -19,12 +20,19 @@ namespace cuda {
 
 static_assert(reduction_order::lanes == warp_lanes, "a lane of a tile is a lane of a warp");
 
-/// Values that a lane reads before it combines them, so that their loads overlap: fewer where together they would fill
-/// more than a quarter of the registers that a thread can have.
-template <class... Accumulators>
+/// Bytes of what a tree reads of memory for one element.
+template <class Tree>
+inline constexpr std::size_t bytes_read =
+    []<class... Ts>(type_list<Ts...>) { return (sizeof(Ts) + ... + 0); }(leaves_t<Tree>{});
+template <class Tree>
+inline constexpr std::size_t bytes_read<read_once<Tree>> = bytes_read<Tree>;
+
+/// Values that a lane reads before it combines them, so that their loads overlap: fewer where together, or what they
+/// are made of, they would fill more than a quarter of the registers that a thread can have.
+template <class Source, class... Accumulators>
 constexpr int items_at_once() {
   int items = 8;
-  while (items > 1 && items * (sizeof(Accumulators) + ... + 0) > 256) items /= 2;
+  while (items > 1 && items * std::max(bytes_read<Source>, (sizeof(Accumulators) + ... + 0)) > 256) items /= 2;
   return items;
 }
 
@@ -127,7 +135,7 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
     t.count = rows.length - t.at < reduction_order::tile ? rows.length - t.at : reduction_order::tile;
   }
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    constexpr int items = items_at_once<typename Parts::accumulator...>();
+    constexpr int items = items_at_once<Source, typename Parts::accumulator...>();
     slots<typename Parts::accumulator...> all{};
     index begin = 0;
     for (; begin + items * warp_lanes <= t.count; begin += items * warp_lanes)

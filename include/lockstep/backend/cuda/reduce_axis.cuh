@@ -8,8 +8,6 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
-/// Lines that a thread reads before it combines them.
-inline constexpr int lines_at_once = 8;
 /// Blocks of lines that a thread of combine_lines_kernel combines.
 inline constexpr index combine_blocks = 32;
 
@@ -36,6 +34,7 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
   auto const value = [&](index line) {
     return lift_at(part.reducer, evaluator.at(space[(outer * split.length + line) * split.inner + column]), line);
   };
+  constexpr int lines_at_once = items_at_once<Evaluator, A>();  // which it reads before it combines them
   A all = value(begin);
   index line = begin + 1;
   for (; line + lines_at_once <= end; line += lines_at_once) {
