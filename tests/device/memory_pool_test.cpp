@@ -6,6 +6,10 @@
 #include <lockstep/lockstep.hpp>
 #include <thread>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "support/values.hpp"
 
 namespace memory_pool_tests {
@@ -41,6 +45,22 @@ TEST_CASE("after the first allocation of a size nothing comes from the system") 
     CHECK(fresh == 1);
   }
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST_CASE("AddressSanitizer knows which bytes of a block are in use") {
+  memory_pool pool;
+  for (std::size_t bytes :
+       {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{5} << 20, std::size_t{9} << 20})
+    for (int i = 0; i < 2; ++i) {  // first from the system, then from the pool
+      INFO("bytes ", bytes, ", time ", i);
+      char* const data = static_cast<char*>(pool.allocate(bytes).data);
+      CHECK(__asan_region_is_poisoned(data, bytes) == nullptr);
+      CHECK(__asan_address_is_poisoned(data + bytes) == 1);
+      pool.deallocate(data, bytes);
+      CHECK(__asan_address_is_poisoned(data + sizeof(void*)) == 1);
+    }
+}
+#endif
 
 TEST_CASE("as many blocks are kept as were in use at once") {
   memory_pool pool;

@@ -12,9 +12,17 @@
 #include "../core/config.hpp"
 #include "../core/threads.hpp"
 
+// AddressSanitizer is told which bytes are in use, since it knows only what the system gave. Weak, not left out of
+// files compiled without it: the same program may have files of both kinds, and only one copy of these functions.
+extern "C" {
+[[gnu::weak]] void __asan_poison_memory_region(void const volatile*, std::size_t);
+[[gnu::weak]] void __asan_unpoison_memory_region(void const volatile*, std::size_t);
+}
+
 namespace lockstep {
 
 /// Free lists of 64-byte aligned host memory by size class. Thread-safe. Keeps at most `retained_limit` free bytes.
+/// AddressSanitizer reports every use of a byte that is not allocated now.
 class memory_pool {
  public:
   static constexpr std::size_t alignment = 64;
@@ -39,6 +47,7 @@ class memory_pool {
       if (free_block* const found = free_[class_number(size)]) {
         free_[class_number(size)] = found->next;
         retained_ -= size;
+        only_first_usable(bytes, found, size);
         return {found, false};
       }
     }
@@ -47,6 +56,7 @@ class memory_pool {
       release();
       data = from_system(size);
     }
+    if (data) only_first_usable(bytes, data, size);
     return {data, true};
   }
 
@@ -56,6 +66,7 @@ class memory_pool {
     {
       std::lock_guard lock(mutex_);
       if (retained_ + size <= retained_limit) {
+        only_first_usable(sizeof(free_block), data, size);
         free_block*& first = free_[class_number(size)];
         first = new (data) free_block{first};  // the list runs through the free blocks themselves
         retained_ += size;
@@ -89,7 +100,9 @@ class memory_pool {
   static void* from_system(std::size_t size) noexcept {
     bool const large = size >= 2 * huge_page;
     std::size_t const align = large ? huge_page : alignment;
-    void* data = std::aligned_alloc(align, (size + align - 1) / align * align);
+    std::size_t const whole = (size + align - 1) / align * align;
+    void* data = std::aligned_alloc(align, whole);
+    if (data) only_first_usable(size, data, whole);
     if (data && large) madvise(data, size, MADV_HUGEPAGE);  // only advice: without huge pages it is slower, not wrong
     return data;
   }
@@ -97,6 +110,13 @@ class memory_pool {
   struct free_block {
     free_block* next;
   };
+
+  /// Tells AddressSanitizer, if the program has it, that only the first `bytes` of a block's `size` are in use.
+  static void only_first_usable(std::size_t bytes, void* data, std::size_t size) noexcept {
+    if (!__asan_poison_memory_region) return;
+    __asan_unpoison_memory_region(data, bytes);
+    __asan_poison_memory_region(static_cast<char*>(data) + bytes, size - bytes);
+  }
 
   std::mutex mutex_;
   std::array<free_block*, 4 * 64> free_{};
