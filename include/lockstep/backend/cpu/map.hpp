@@ -10,10 +10,11 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// One output of a pass: where to and from what. `Dense` says that the target is known to have no gaps.
+/// One output of a pass: where to, which must outlive it (short loops would wait for a copy), and from what. `Dense`
+/// says that the target is known to have no gaps.
 template <class T, std::size_t R, class Evaluator, bool Dense = false>
 struct output {
-  view<T, R> target;
+  view<T, R> const& target;
   Evaluator evaluator;
 };
 template <class T, std::size_t R, class Evaluator>

@@ -4,6 +4,7 @@
 #include "../../core/algorithm.hpp"
 #include "../../device/device.hpp"
 #include "../../expression/evaluator.hpp"
+#include "light_evaluator.hpp"
 #include "stream.hpp"
 #include "tuning.hpp"
 #if !defined(__x86_64__)
@@ -290,8 +291,13 @@ class reader {
   template <class Row, class T>
   static void copy_any_row(Row row, index begin, index end, T* out) {
     out -= begin;
-    LOCKSTEP_INDEPENDENT
-    for (index j = begin; j < end; ++j) out[j] = static_cast<T>(row[j]);
+    if constexpr (is_light_evaluator<Evaluator>) {
+      LOCKSTEP_INDEPENDENT_SHORT
+      for (index j = begin; j < end; ++j) out[j] = static_cast<T>(row[j]);
+    } else {
+      LOCKSTEP_INDEPENDENT
+      for (index j = begin; j < end; ++j) out[j] = static_cast<T>(row[j]);
+    }
   }
 
   Evaluator const& evaluator_;
