@@ -4,6 +4,9 @@
 
 #include <pthread.h>
 
+#include <cerrno>
+#include <utility>
+
 #include "memory.hpp"
 
 #if defined(_GLIBCXX_RELEASE) && _GLIBCXX_RELEASE == 12
@@ -40,17 +43,60 @@ class condition {
   /// Sleeps until it is notified, for at most `seconds`, and perhaps for no time at all.
   void wait_for(std::mutex& held, double seconds) {
     if (!(seconds > 0)) return;
+    timespec const until = after(seconds);
+    pthread_cond_timedwait(&waiters_, held.native_handle(), &until);
+  }
+  /// Sleeps until ready() is true, for at most `seconds`; whether it is.
+  template <class Ready>
+  bool wait_for(std::mutex& held, double seconds, Ready const& ready) {
+    timespec const until = after(seconds);
+    while (!ready())
+      if (pthread_cond_timedwait(&waiters_, held.native_handle(), &until) == ETIMEDOUT) return ready();
+    return true;
+  }
+
+ private:
+  static timespec after(double seconds) {
     timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     auto const whole = static_cast<time_t>(seconds);
     until.tv_sec += whole;
     until.tv_nsec += static_cast<long>(1e9 * (seconds - static_cast<double>(whole)));
     if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, ++until.tv_sec;
-    pthread_cond_timedwait(&waiters_, held.native_handle(), &until);
+    return until;
+  }
+
+  pthread_cond_t waiters_;
+};
+
+/// A thread that does something now and then while this lives: it runs work(sleeps), where sleeps(seconds) is true when
+/// it slept so long, and false, at once, when work is to return.
+class background_thread {
+ public:
+  template <class Work>
+  explicit background_thread(Work work)
+      : thread_([this, work = std::move(work)] { work([this](double seconds) { return !ends_within(seconds); }); }) {}
+  background_thread(background_thread const&) = delete;
+  background_thread& operator=(background_thread const&) = delete;
+  ~background_thread() {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+      changed_.notify_all();
+    }
+    thread_.join();
   }
 
  private:
-  pthread_cond_t waiters_;
+  bool ends_within(double seconds) {
+    std::lock_guard lock(mutex_);
+    return changed_.wait_for(mutex_, seconds, [&] { return ending_; });
+  }
+
+  std::mutex mutex_;
+  condition changed_;
+  bool ending_ = false;
+  std::thread thread_;  // the last: it uses the others
 };
 
 }  // namespace lockstep

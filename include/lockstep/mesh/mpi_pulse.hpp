@@ -1,11 +1,7 @@
 // mpi_pulse: says, while ranks compute, that their process still works.
 #pragma once
 
-#include <algorithm>
-#include <condition_variable>  // with the durations that its waits take
-#include <mutex>
-#include <thread>
-
+#include "../core/threads.hpp"
 #include "mpi_engine.hpp"
 
 namespace lockstep {
@@ -14,33 +10,16 @@ namespace lockstep {
 template <class Compilation>
 class mpi_pulse {
  public:
-  explicit mpi_pulse(mpi_run<Compilation> const& run) : run_(run), thread_([this] { beat(); }) {}
-  mpi_pulse(mpi_pulse const&) = delete;
-  mpi_pulse& operator=(mpi_pulse const&) = delete;
-  ~mpi_pulse() {
-    {
-      std::lock_guard lock(mutex_);
-      ending_ = true;
-      changed_.notify_all();
-    }
-    thread_.join();
-  }
+  explicit mpi_pulse(mpi_run<Compilation> const& run)
+      : thread_([run](auto const& sleeps) {
+          while (sleeps(std::min(1.0, run.timeout / 4))) try {
+              run.transport->tell_alive(run.number);
+            } catch (error const&) {  // whoever calls MPI next will say so
+            }
+        }) {}
 
  private:
-  void beat() {
-    std::unique_lock lock(mutex_);
-    std::chrono::duration<double> const period(std::min(1.0, run_.timeout / 4));
-    while (!changed_.wait_for(lock, period, [&] { return ending_; })) try {
-        run_.transport->tell_alive(run_.number);
-      } catch (error const&) {  // whoever calls MPI next will say so
-      }
-  }
-
-  mpi_run<Compilation> const run_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ending_ = false;
-  std::thread thread_;
+  background_thread thread_;
 };
 
 }  // namespace lockstep

@@ -2,13 +2,13 @@
 // another process fails.
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <cstdlib>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "../core/threads.hpp"
 #include "communicator.hpp"
 #include "mesh.hpp"
 #include "nccl_engine.cuh"
@@ -107,37 +107,16 @@ template <class Failed>
 class nccl_watch {
  public:
   nccl_watch(std::shared_ptr<nccl_world> world, Failed const& failed)
-      : world_(std::move(world)), failed_(failed), thread_([this] { watch(); }) {}
-  nccl_watch(nccl_watch const&) = delete;
-  nccl_watch& operator=(nccl_watch const&) = delete;
-  ~nccl_watch() {
-    {
-      std::lock_guard lock(mutex_);
-      ending_ = true;
-      changed_.notify_all();
-    }
-    thread_.join();
-  }
+      : thread_([world = std::move(world), &failed](auto const& sleeps) {
+          while (sleeps(0.005))
+            if (failed()) {
+              if (sleeps(process_gpu_links::grace)) world->abort_all();
+              return;
+            }
+        }) {}
 
  private:
-  void watch() {
-    std::unique_lock lock(mutex_);
-    auto const ends_in = [&](double seconds) {
-      return changed_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return ending_; });
-    };
-    while (!ends_in(0.005))
-      if (failed_()) {
-        if (!ends_in(process_gpu_links::grace)) world_->abort_all();
-        return;
-      }
-  }
-
-  std::shared_ptr<nccl_world> world_;
-  Failed const& failed_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ending_ = false;
-  std::thread thread_;
+  background_thread thread_;
 };
 
 }  // namespace cuda
