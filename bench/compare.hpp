@@ -54,30 +54,43 @@ inline double limit_seconds(task const& what) {
   return 2 * both / most.copy + (read - both) / most.read + (what.written - both) / most.write;
 }
 
-/// Medians of all contestants, timed in turn. A timing takes at least about 20 us, all of them about `budget` seconds.
+/// Runs for so many seconds, once at least.
+inline void warm_up(std::function<void()> const& run, double for_seconds) {
+  auto const begin = std::chrono::steady_clock::now();
+  do run();
+  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < for_seconds);
+}
+
+/// Medians of all contestants, timed in turn. A timing takes at least about 50 us, all of them about `budget` seconds.
 /// Whoever takes more than 20 ms and more than five times as long as the first one is timed only once.
-inline std::vector<double> times_of(std::vector<contestant> const& all, double budget) {
-  constexpr std::chrono::milliseconds pause(2);  // the last one's threads may still spin
+///
+/// Contestants with several threads run for some time before they are timed, and then several times: OpenMP's threads
+/// spin for ten milliseconds after their turn, and the system, which has put the next one's threads on one core
+/// meanwhile, takes as long to notice.
+inline std::vector<double> times_of(std::vector<contestant> const& all, int threads, double budget) {
+  constexpr std::chrono::milliseconds pause(2);
+  double const warm = threads > 1 ? 15e-3 : 0.3e-3;
+  int const timings = threads > 1 ? 5 : 1;  // per turn
   std::vector<int> repeats;
   std::vector<std::vector<double>> times(all.size());
   std::vector<std::size_t> in_turn;
-  double round = 0;
+  double turns = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     all[i].run();
     times[i].push_back(seconds(all[i].run, 1));
     double const once = times[i][0];
-    repeats.push_back(std::max(1, static_cast<int>(20e-6 / std::max(once, 1e-9))));
+    repeats.push_back(std::max(1, static_cast<int>(50e-6 / std::max(once, 1e-9))));
     if (once > 20e-3 && once > 5 * times[0][0]) continue;
     in_turn.push_back(i);
     times[i].clear();
-    round += once * (repeats[i] + 1) + std::chrono::duration<double>(pause).count();
+    turns += std::chrono::duration<double>(pause).count() + std::max(warm, once) + timings * once * repeats[i];
   }
-  int const rounds = std::clamp(static_cast<int>(budget / round), 3, 51);
+  int const rounds = std::clamp(static_cast<int>(budget / turns), 3, 51);
   for (int r = 0; r < rounds; ++r)
     for (std::size_t const i : in_turn) {
       std::this_thread::sleep_for(pause);
-      all[i].run();
-      times[i].push_back(seconds(all[i].run, repeats[i]));
+      warm_up(all[i].run, warm);
+      for (int k = 0; k < timings; ++k) times[i].push_back(seconds(all[i].run, repeats[i]));
     }
   std::vector<double> medians;
   for (auto const& each : times) medians.push_back(median(each));
@@ -144,7 +157,7 @@ inline void compare(task const& what, std::function<void()> ours, std::vector<co
   std::vector<contestant> all{{"lockstep", std::move(ours)}};
   all.insert(all.end(), peers.begin(), peers.end());
   double const limit = limit_seconds(what);
-  std::vector<double> const medians = times_of(all, budget);
+  std::vector<double> const medians = times_of(all, what.threads, budget);
   print_row(what, all, medians, limit);
   if (char const* const path = std::getenv("LOCKSTEP_BENCH_JSON")) write_row(path, what, all, medians, limit);
 }
