@@ -46,6 +46,23 @@ struct make_line {
 struct value_at_one {
   LOCKSTEP_INLINE std::uint32_t operator()(line const& l) const { return l.factor + l.offset; }
 };
+/// The same in 24 bytes, with the number of functions.
+struct long_line {
+  std::uint64_t factor, offset, count;
+};
+struct compose_long {
+  LOCKSTEP_INLINE long_line operator()(long_line const& a, long_line const& b) const {
+    return {a.factor * b.factor, a.offset * b.factor + b.offset, a.count + b.count};
+  }
+};
+struct make_long_line {
+  LOCKSTEP_INLINE long_line operator()(int v) const {
+    return {static_cast<std::uint64_t>(v), static_cast<std::uint64_t>(v * 7), 1};
+  }
+};
+struct long_value {
+  LOCKSTEP_INLINE std::uint64_t operator()(long_line const& l) const { return l.factor + 3 * l.offset + 5 * l.count; }
+};
 struct same_ten {
   LOCKSTEP_INLINE bool operator()(int a, int b) const { return a / 10 == b / 10; }
 };
@@ -63,6 +80,19 @@ TEST_CASE("by key") {
     x = exclusive_scan_by_key(numbers<int>(dev, n, 2), x, 2.0);
     return x;
   });
+}
+
+TEST_CASE("by key, values of 24 bytes and single bytes, runs longer than a tile and of one element") {
+  for (int below : {1, 2, 1000})
+    check_same([=](device const& dev, std::size_t n) {
+      array<int> const keys = numbers<int>(dev, n, below);
+      array<long_line> const lines = lockstep::map(make_long_line{}, numbers<int>(dev, n));
+      array<long_line> const inclusive = inclusive_scan_by_key(keys, lines, compose_long{});
+      array<long_line> const exclusive = exclusive_scan_by_key(keys, lines, long_line{3, 4, 5}, compose_long{});
+      array<std::uint8_t> const bytes = inclusive_scan_by_key(keys, numbers<std::uint8_t>(dev, n), lockstep::maximum{});
+      return lockstep::map(long_value{}, inclusive) + 11 * lockstep::map(long_value{}, exclusive) +
+             lockstep::cast<std::uint64_t>(bytes);
+    });
 }
 
 TEST_CASE("by segment, empty ones too") {

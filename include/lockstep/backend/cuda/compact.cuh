@@ -1,9 +1,9 @@
 // Compaction on a GPU in one pass over memory: what a source keeps moves together. Every element is read once, by
-// neighboring threads together; tiles chain their counts as those of scan.cuh do, and write what they keep without
+// neighboring threads together; tiles chain their counts as look_back.cuh says, and write what they keep without
 // gaps.
 #pragma once
 
-#include "scan.cuh"
+#include "look_back.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {

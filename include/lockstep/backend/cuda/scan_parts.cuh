@@ -9,98 +9,19 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cuda {
 
-/// A value, and whether nothing before it counts, in a number so wide that no padding is copied.
-template <class T>
-struct headed {
-  T value;
-  std::conditional_t<alignof(T) >= 8, std::uint64_t,
-                     std::conditional_t<alignof(T) == 4, std::uint32_t,
-                                        std::conditional_t<alignof(T) == 2, std::uint16_t, std::uint8_t>>>
-      head;
-};
-/// Associative as Op is, and never commutative.
-template <class T, class Op>
-struct combine_headed {
-  Op op;
-  LOCKSTEP_INLINE headed<T> operator()(headed<T> const& a, headed<T> const& b) const {
-    headed<T> both = b;
-    if (!b.head) both.value = static_cast<T>(op(a.value, b.value));
-    both.head |= a.head;
-    return both;
-  }
-};
-/// scan_lanes of scan.cuh for them: a vote finds where each lane's run begins, so that only values are passed.
-template <class T, class Op>
-__device__ __forceinline__ headed<T> scan_lanes(headed<T> item, int lane, combine_headed<T, Op> const& combine) {
-  unsigned const heads = __ballot_sync(0xffffffffu, item.head != 0) & (0xffffffffu >> (warp_lanes - 1 - lane));
-  int const before = heads ? lane - (warp_lanes - 1 - __clz(static_cast<int>(heads))) : lane;  // lanes of the same run
-#pragma unroll
-  for (int step = 1; step < warp_lanes; step *= 2) {
-    T const left = shuffle_up(item.value, step);
-    if (step <= before) item.value = static_cast<T>(combine.op(left, item.value));
-  }
-  item.head = heads != 0;
-  return item;
-}
-/// The values with their heads; what an exclusive scan begins with is part of each head.
-template <class T, class Op, class Heads, class Values>
-struct headed_values {
-  scan_rule<T, Op> rule;
-  Heads heads;
-  Values values;
-
-  __device__ __forceinline__ headed<T> at(shape<1> const& c) const {
-    T const value = static_cast<T>(values(c[0]));
-    headed<T> found{value, heads(c[0])};
-    if (found.head && rule.has_initial) found.value = static_cast<T>(rule.op(rule.initial, value));
-    return found;
-  }
-};
-template <class T, class Heads>
-struct headed_target {
-  T* data;
-  Heads heads;
-  T initial;
-  bool inclusive;
-  __device__ void operator()(index i, headed<T> const& result) const {
-    data[i] = !inclusive && heads(i) ? initial : result.value;
-  }
-  template <index Length>
-  __device__ void prepare_tile(index first, index total) const {
-    heads.template prepare_tile<Length>(first, total);
-  }
-};
-
-/// Elements of a tile of a scan of values of T with heads.
-template <class T>
-inline constexpr index headed_tile = scan_tile<headed<T>>;
-
-/// Scans values(0) to values(total - 1), anew wherever heads(i), of tile_heads.cuh; heads(0) must be true. The memory
-/// may be what the values are read from, element by element, but not what the heads are.
-template <class T, class Op, class Heads, class Values>
-void scan_from_heads(lowering& context, scan_rule<T, Op> const& rule, Heads const& heads, Values const& values,
-                     index total, T* target) {
-  if constexpr (holds_host_function<Op> || holds_host_function<Heads> || holds_host_function<Values>) {
-    throw_host_only(context.where);
-  } else {
-    scan_rule<headed<T>, combine_headed<T, Op>> const pairs{{rule.op}, rule.inclusive, false, {}};
-    scan_to(context, pairs, headed_values<T, Op, Heads, Values>{rule, heads, values}, total,
-            headed_target<T, Heads>{target, heads, rule.initial, rule.inclusive});
-  }
-}
-
 /// Scans every run of equal keys.
 template <class K, class V, class T, class Op, class Equal, class Keys, class Evaluator>
 void scan_by_key(lowering& context, scan_rule<T, Op> const& rule, Equal const& equal, Keys const& keys,
                  Evaluator const& evaluator, view<T, 1> const& target) {
-  if constexpr (holds_host_function<Equal>) {
+  if constexpr (holds_host_function<Equal> || holds_host_function<Keys> || holds_host_function<Op> ||
+                holds_host_function<Evaluator>) {
     throw_host_only(context.where);
   } else {
     operation const here("scan_by_key", target.extents);
     using keys_in_order = values_in_order<K, Keys, 1>;
-    key_heads<headed_tile<T>, K, Equal, keys_in_order> const heads{equal, {keys, target.extents}};
-    scan_from_heads(context, rule, heads, values_in_order<V, Evaluator, 1>(evaluator, target.extents),
-                    target.extents[0], target.data);
+    key_heads<scan_tile<T>, K, Equal, keys_in_order> const heads{equal, {keys, target.extents}};
+    scan_to(context, rule, heads, values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0],
+            scan_target<T>{target.data});
   }
 }
 
@@ -108,9 +29,14 @@ void scan_by_key(lowering& context, scan_rule<T, Op> const& rule, Equal const& e
 template <class V, class T, class Op, class Evaluator>
 void scan_segments(lowering& context, scan_rule<T, Op> const& rule, index const* offsets, index segments,
                    Evaluator const& evaluator, view<T, 1> const& target) {
-  operation const here("segmented scan", target.extents);
-  scan_from_heads(context, rule, segment_heads<headed_tile<T>>{offsets, segments},
-                  values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0], target.data);
+  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator>) {
+    throw_host_only(context.where);
+  } else {
+    operation const here("segmented scan", target.extents);
+    scan_to(context, rule, segment_heads<scan_tile<T>>{offsets, segments},
+            values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0],
+            scan_target<T>{target.data});
+  }
 }
 
 /// The operator with its operands the other way round.
@@ -126,7 +52,7 @@ template <class Evaluator>
 struct backward_values {
   Evaluator evaluator;
   index last;
-  LOCKSTEP_INLINE auto at(shape<1> const& c) const { return evaluator.at(shape<1>(last - c[0])); }
+  LOCKSTEP_INLINE auto operator()(index i) const { return evaluator.at(shape<1>(last - i)); }
 };
 template <class T>
 struct backward_target {
@@ -138,10 +64,15 @@ struct backward_target {
 template <class T, class Op, class Evaluator>
 void scan_backward(lowering& context, scan_rule<T, Op> const& rule, Evaluator const& evaluator,
                    view<T, 1> const& target) {
-  operation const here("backward scan", target.extents);
-  index const total = target.extents[0], last = total - 1;
-  scan_rule<T, turned_operator<Op>> const turned{{rule.op}, rule.inclusive, rule.has_initial, rule.initial};
-  scan_to(context, turned, backward_values<Evaluator>{evaluator, last}, total, backward_target<T>{target.data, last});
+  if constexpr (holds_host_function<Op> || holds_host_function<Evaluator>) {
+    throw_host_only(context.where);
+  } else {
+    operation const here("backward scan", target.extents);
+    index const total = target.extents[0], last = total - 1;
+    scan_rule<T, turned_operator<Op>> const turned{{rule.op}, rule.inclusive, rule.has_initial, rule.initial};
+    scan_to(context, turned, no_heads{}, backward_values<once_t<Evaluator>>{once(evaluator), last}, total,
+            backward_target<T>{target.data, last});
+  }
 }
 
 // --- along an axis other than the last ------------------------------------------------------------------------------
@@ -241,8 +172,8 @@ void scan_lines(lowering& context, scan_rule<T, Op> const& rule, Evaluator const
     using value = std::remove_cvref_t<decltype(evaluator.at(coordinates<R>{}))>;
     values_in_order<value, Evaluator, R> const values(evaluator, extents);
     if (split.inner == 1)
-      scan_from_heads(context, rule, line_heads<headed_tile<T>>{split.length}, values, split.outer * split.length,
-                      target);
+      scan_to(context, rule, line_heads<scan_tile<T>>{split.length}, values, split.outer * split.length,
+              scan_target<T>{target});
     else
       scan_columns(context, rule, values, split, target);
   }

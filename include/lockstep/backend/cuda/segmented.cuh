@@ -17,14 +17,13 @@ struct combine_by_reducer {
     return reducer.combine(a, b);
   }
 };
-template <class Reducer, class V, class Heads, class Values>
+template <class Reducer, class V, class Values>
 struct lifted_values {
   Reducer reducer;
-  Heads heads;
   Values values;
 
-  __device__ __forceinline__ headed<typename Reducer::accumulator> at(shape<1> const& c) const {
-    return {lift_at(reducer, static_cast<V>(values(c[0])), c[0]), heads(c[0])};
+  __device__ __forceinline__ typename Reducer::accumulator operator()(index i) const {
+    return lift_at(reducer, static_cast<V>(values(i)), i);
   }
 };
 
@@ -36,20 +35,19 @@ struct segment_results {
   T nothing;
   T* target;
 
-  __device__ void operator()(index i, headed<typename Reducer::accumulator> const& all) const {
+  __device__ void operator()(index i, typename Reducer::accumulator const& all) const {
     if (!heads.ends_at(i)) return;
     index const segment = heads.holding(i);
     if (segment < 0 || segment >= heads.segments) return;  // elements before the first or behind the last
     index const begin = heads.offsets[segment];
-    auto result = reducer.finish(all.value, i + 1 - begin);
+    auto result = reducer.finish(all, i + 1 - begin);
     if constexpr (positional<Reducer>) result -= begin;
     target[segment] = static_cast<T>(result);
   }
 
-  /// The tile in which an empty segment would begin writes its result, the last one those behind it.
+  /// The tile in which an empty segment would begin writes its result, the last one those behind it. Heads are found.
   template <index Length>
   __device__ void prepare_tile(index first, index total) const {
-    heads.template prepare_tile<Length>(first, total);
     bool const last = first + Length >= total;
     for (index k = heads.in_tile().first + threadIdx.x; k < (last ? heads.segments : heads.in_tile().last);
          k += block_threads) {
@@ -83,12 +81,11 @@ void reduce_segments(lowering& context, reduction_part<Reducer, Evaluator> const
     if (total == 0) return context.where.state().fill(target, &nothing, sizeof(T), static_cast<std::size_t>(segments));
     using A = typename Reducer::accumulator;
     using values = values_in_order<V, Evaluator, 1>;
-    using heads = segment_heads<headed_tile<A>>;
-    scan_rule<headed<A>, combine_headed<A, combine_by_reducer<Reducer>>> const rule{{{part.reducer}}, true, false, {}};
+    using heads = segment_heads<scan_tile<A>>;
+    scan_rule<A, combine_by_reducer<Reducer>> const rule{{part.reducer}, true, false, {}};
     heads const begins{offsets, segments};
-    scan_to(context, rule,
-            lifted_values<Reducer, V, heads, values>{part.reducer, begins, {part.evaluator, shape<1>(total)}}, total,
-            segment_results<Reducer, heads, T>{part.reducer, begins, nothing, target});
+    scan_to(context, rule, begins, lifted_values<Reducer, V, values>{part.reducer, {part.evaluator, shape<1>(total)}},
+            total, segment_results<Reducer, heads, T>{part.reducer, begins, nothing, target});
   }
 }
 

@@ -2,7 +2,6 @@
 // memory: no pass of its own, and every key is read once.
 #pragma once
 
-#include "cub.cuh"
 #include "scan.cuh"
 
 namespace lockstep {
@@ -19,6 +18,12 @@ struct tile_bits {
     return all;
   }
   static __device__ __forceinline__ bool get(int i) { return words()[i / warp_lanes] >> (i % warp_lanes) & 1u; }
+  /// The bits from i on, a multiple of Count.
+  template <int Count>
+  static __device__ __forceinline__ unsigned some(int i) {
+    static_assert(Count < warp_lanes && warp_lanes % Count == 0);
+    return words()[i / warp_lanes] >> (i % warp_lanes) & ((1u << Count) - 1);
+  }
   /// Does nothing for what lies elsewhere, as offsets that do not ascend may.
   static __device__ __forceinline__ void set(index i) {
     if (i < 0 || i > Length) return;
@@ -53,6 +58,7 @@ __device__ __forceinline__ index warp_lower_bound(index const* numbers, index co
 /// Heads where segments begin, and where the last one ends.
 template <index Length>
 struct segment_heads {
+  static constexpr bool any = true;
   using bits = tile_bits<Length>;
   index const* offsets;
   index segments;
@@ -66,7 +72,6 @@ struct segment_heads {
     return shared;
   }
 
-  __device__ __forceinline__ bool operator()(index i) const { return bits::get(bits::place(i)); }
   __device__ __forceinline__ bool ends_at(index i) const { return bits::get(bits::place(i) + 1); }
   /// The segment that holds element i of the tile, or one that does not exist where it lies in none.
   __device__ __forceinline__ index holding(index i) const {
@@ -100,10 +105,10 @@ struct segment_heads {
 /// Heads where lines of one length begin.
 template <index Length>
 struct line_heads {
+  static constexpr bool any = true;
   using bits = tile_bits<Length>;
   index length;
 
-  __device__ __forceinline__ bool operator()(index i) const { return bits::get(bits::place(i)); }
   template <index L>
   __device__ void prepare_tile(index first, index) const {
     static_assert(L == Length);
@@ -118,11 +123,11 @@ struct line_heads {
 /// Heads where a key differs from the one before it.
 template <index Length, class K, class Equal, class Keys>
 struct key_heads {
+  static constexpr bool any = true;
   using bits = tile_bits<Length>;
   Equal equal;
   Keys keys;
 
-  __device__ __forceinline__ bool operator()(index i) const { return bits::get(bits::place(i)); }
   /// Each warp finds the heads that it reads itself.
   template <index L>
   __device__ void prepare_tile(index tile_first, index total) const {
@@ -130,16 +135,19 @@ struct key_heads {
     constexpr int rows = static_cast<int>(Length) / block_threads;
     int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
     index const first = tile_first + warp * (rows * warp_lanes);
-    K before = keys(first > 0 && first <= total ? first - 1 : 0);
+    K all[rows], before = keys(first > 0 && first <= total ? first - 1 : 0);
+    read_rows(all, keys, first, total, [&](int row) { return row * warp_lanes + lane; });
+    unsigned mine = 0;
 #pragma unroll
     for (int row = 0; row < rows; ++row) {
-      index const i = first + row * warp_lanes + lane;
-      K const key = keys(i < total ? i : total - 1), left = shuffle_up(key, 1);
-      bool const head = i == 0 || !static_cast<bool>(equal(lane == 0 ? before : left, key));
+      K const left = shuffle_from(all[row], (lane + warp_lanes - 1) % warp_lanes);
+      bool const head = !static_cast<bool>(equal(lane == 0 ? before : left, all[row]));
       unsigned const word = __ballot_sync(0xffffffffu, head);
-      if (lane == 0) bits::words()[warp * rows + row] = word;
-      before = shuffle_from(key, warp_lanes - 1);
+      if (lane == row) mine = word;
+      before = left;  // of lane 0: the last key of its row
     }
+    if (first == 0 && lane == 0) mine |= 1u;
+    if (lane < rows) bits::words()[warp * rows + lane] = mine;
     __syncwarp();
   }
 };
