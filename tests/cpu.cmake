@@ -5,6 +5,10 @@ list(FILTER files EXCLUDE REGEX "/tests/cuda/")
 if(NOT LOCKSTEP_LONG_TESTS)
   list(FILTER files EXCLUDE REGEX "_long_test\\.cpp$")
 endif()
+if(LOCKSTEP_SANITIZE MATCHES "thread")
+  message(STATUS "No test that forks: the thread sanitizer loses track of threads when a process does")
+  list(FILTER files EXCLUDE REGEX "/process_(failure_)?(long_)?test\\.cpp$")
+endif()
 
 # What the tests of tests/interop exchange data with, where it is found.
 find_package(Eigen3 QUIET)
