@@ -144,8 +144,10 @@ template <class T, class Flags>
   LOCKSTEP_UNROLL
   for (index i = 0; i < flags_per_word; i += lanes) {
     std::uint64_t const which = flags(i);
+    std::uint64_t counted = which;
+    asm("" : "+r"(counted));  // g++ 12 may spill a 16-bit mask register as 2 bytes and count the bits of 8
     compressor<sizeof(T)>::move(reinterpret_cast<char const*>(values + i), which, reinterpret_cast<char*>(out + kept));
-    kept += __builtin_popcountll(which);
+    kept += __builtin_popcountll(counted);
   }
   return kept;
 }
