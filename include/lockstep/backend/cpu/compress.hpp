@@ -136,18 +136,16 @@ template <class T>
 }
 
 /// Copies the flagged ones of 64 values to out[0], out[1], ..., which has room for all; flags(i) are those of a vector
-/// of values from i on.
+/// of values from i on, as bits or as a mask.
 template <class T, class Flags>
 [[gnu::always_inline]] inline index compress_vectors(T const* values, Flags const& flags, T* out) {
   constexpr index lanes = compressor<sizeof(T)>::lanes;
   index kept = 0;
   LOCKSTEP_UNROLL
   for (index i = 0; i < flags_per_word; i += lanes) {
-    std::uint64_t const which = flags(i);
-    std::uint64_t counted = which;
-    asm("" : "+r"(counted));  // g++ 12 may spill a 16-bit mask register as 2 bytes and count the bits of 8
+    auto const which = flags(i);
     compressor<sizeof(T)>::move(reinterpret_cast<char const*>(values + i), which, reinterpret_cast<char*>(out + kept));
-    kept += __builtin_popcountll(counted);
+    kept += __builtin_popcountll(bits_of(which));
   }
   return kept;
 }

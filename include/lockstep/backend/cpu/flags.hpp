@@ -57,6 +57,13 @@ inline index count_flags(std::uint64_t const* words, index count) {
   return sum;
 }
 
+/// Flags that already are a number, as masks of lanes (wide_vector.hpp) are not.
+template <class Bits>
+requires(std::is_same_v<Bits, bool> || std::is_same_v<Bits, unsigned> || std::is_same_v<Bits, std::uint64_t>)
+    [[gnu::always_inline]] constexpr Bits bits_of(Bits flags) {
+  return flags;
+}
+
 // --- straight from comparisons
 // ----------------------------------------------------------------------------------------
 
@@ -101,7 +108,7 @@ struct sign_mask<8> {
 inline constexpr bool has_sign_masks = false;
 #endif
 
-/// The flags of [first, last), groups of `Lanes` of which group(j) gives as bits, and one(j) each alone.
+/// The flags of [first, last), groups of `Lanes` of which group(j) gives as bits or as a mask, and one(j) each alone.
 template <index Lanes, class Group, class One>
 [[gnu::always_inline]] inline void pack_groups(index first, index last, std::uint64_t* words, Group const& group,
                                                One const& one) {
@@ -109,7 +116,7 @@ template <index Lanes, class Group, class One>
   for (; j + flags_per_word <= last; j += flags_per_word) {
     std::uint64_t word = 0;
     LOCKSTEP_UNROLL
-    for (index i = 0; i < flags_per_word; i += Lanes) word |= std::uint64_t{group(j + i)} << i;
+    for (index i = 0; i < flags_per_word; i += Lanes) word |= std::uint64_t{bits_of(group(j + i))} << i;
     *words++ = word;
   }
   if (j == last) return;
@@ -140,8 +147,9 @@ requires(is_one_of<F, less, less_equal, greater, greater_equal, equal_to, not_eq
     return v;
   }
   [[gnu::always_inline]] static vector load(constant_row<T> const& row, index) { return row.value - vector{}; }
+  /// As a mask of lanes, or as bits.
   template <class Row>
-  [[gnu::always_inline]] static unsigned flags(Row const& row, index j) {
+  [[gnu::always_inline]] static auto flags(Row const& row, index j) {
     vector const a = load(get<0>(row.rows), j), b = load(get<1>(row.rows), j);
 #if LOCKSTEP_WIDE_VECTORS
     using wide = wide_vector<T>;
@@ -207,8 +215,8 @@ struct value_differences {
 
   /// values[i - 1] != values[i].
   bool one(index i) const { return !(values[i - 1] == values[i]); }
-  /// The same for i, i + 1, ..., as bits.
-  [[gnu::always_inline]] unsigned operator()(index i) const {
+  /// The same for i, i + 1, ..., as a mask of lanes or as bits.
+  [[gnu::always_inline]] auto operator()(index i) const {
 #if LOCKSTEP_WIDE_VECTORS
     using wide = wide_vector<T>;
     typename wide::vector before, here;
