@@ -177,6 +177,14 @@ TEST_CASE("keys and values of every size, however they are spread") {
   check_all_pairs<std::int64_t, int>();
 }
 
+TEST_CASE("more keys and values than are sorted as vectors") {
+  std::size_t const n = 600011;
+  for (std::size_t threads : {1, 3}) {
+    check_pairs<std::int16_t, int>(device::cpu(threads), random_values<std::int16_t>(n, 1), greater{});
+    check_pairs<float, int>(device::cpu(threads), random_values<float>(n, 2), lockstep::less{});
+  }
+}
+
 TEST_CASE("several keys order lexicographically") {
   for_each_device([](device const& dev) {
     for (std::size_t n : {0, 1, 1000, 70000}) {

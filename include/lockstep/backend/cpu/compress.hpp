@@ -145,7 +145,7 @@ template <class T, class Flags>
   for (index i = 0; i < flags_per_word; i += lanes) {
     auto const which = flags(i);
     compressor<sizeof(T)>::move(reinterpret_cast<char const*>(values + i), which, reinterpret_cast<char*>(out + kept));
-    kept += __builtin_popcountll(bits_of(which));
+    kept += __builtin_popcountll(as_flags(which));
   }
   return kept;
 }

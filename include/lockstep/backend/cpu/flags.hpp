@@ -60,7 +60,7 @@ inline index count_flags(std::uint64_t const* words, index count) {
 /// Flags that already are a number, as masks of lanes (wide_vector.hpp) are not.
 template <class Bits>
 requires(std::is_same_v<Bits, bool> || std::is_same_v<Bits, unsigned> || std::is_same_v<Bits, std::uint64_t>)
-    [[gnu::always_inline]] constexpr Bits bits_of(Bits flags) {
+    [[gnu::always_inline]] constexpr Bits as_flags(Bits flags) {
   return flags;
 }
 
@@ -116,7 +116,7 @@ template <index Lanes, class Group, class One>
   for (; j + flags_per_word <= last; j += flags_per_word) {
     std::uint64_t word = 0;
     LOCKSTEP_UNROLL
-    for (index i = 0; i < flags_per_word; i += Lanes) word |= std::uint64_t{bits_of(group(j + i))} << i;
+    for (index i = 0; i < flags_per_word; i += Lanes) word |= std::uint64_t{as_flags(group(j + i))} << i;
     *words++ = word;
   }
   if (j == last) return;

@@ -82,7 +82,7 @@ class best_values {
         for (int i = 0; i < static_cast<int>(block); i += wide::width) {
           typename wide::vector v;
           __builtin_memcpy(&v, values + i, sizeof(v));
-          word |= std::uint64_t{bits_of(wide::template compare<how>(v, worst - typename wide::vector{}))} << i;
+          word |= std::uint64_t{as_flags(wide::template compare<how>(v, worst - typename wide::vector{}))} << i;
         }
         return word;
       }

@@ -77,12 +77,12 @@ struct wide_vector {
 
 /// The bits of a mask of lanes as a number. (By the instruction itself: where g++ 12 has put a mask of one or two bytes
 /// aside, it may count or shift the four or eight bytes that it finds there.)
-[[gnu::always_inline]] inline unsigned bits_of(unsigned short mask) {
+[[gnu::always_inline]] inline unsigned as_flags(unsigned short mask) {
   unsigned bits;
   asm("kmovw %1, %0" : "=r"(bits) : "k"(mask));
   return bits;
 }
-[[gnu::always_inline]] inline unsigned bits_of(unsigned char mask) {
+[[gnu::always_inline]] inline unsigned as_flags(unsigned char mask) {
   unsigned bits;
   asm("kmovb %1, %0" : "=r"(bits) : "k"(mask));
   return bits;
