@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include <lockstep/core/threads.hpp>
+#include <lockstep/core/background_thread.hpp>
 
 namespace ls = lockstep;
 

@@ -1,7 +1,7 @@
 // mpi_pulse: says, while ranks compute, that their process still works.
 #pragma once
 
-#include "../core/threads.hpp"
+#include "../core/background_thread.hpp"
 #include "mpi_engine.hpp"
 
 namespace lockstep {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "../core/threads.hpp"
+#include "../core/background_thread.hpp"
 #include "communicator.hpp"
 #include "mesh.hpp"
 #include "nccl_engine.cuh"
