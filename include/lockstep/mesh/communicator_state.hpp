@@ -40,6 +40,8 @@ class communicator_state {
   virtual void receive(void* to, std::size_t bytes, std::size_t peer, int tag) = 0;
   /// Where the engine can, ends what the others wait for, since this rank fails; `why` follows "rank 1 failed".
   virtual void interrupt(char const* why) noexcept = 0;
+  /// Why the run has failed, as soon as the engine knows that it has; empty when it does not within some seconds.
+  virtual std::string failure_within(double seconds) = 0;
 
   /// What a started collective threw when nobody waited for it: the next call throws it.
   void remember(std::exception_ptr const& thrown) noexcept {
@@ -146,6 +148,10 @@ class engine_state final : public communicator_state {
   }
   void interrupt([[maybe_unused]] char const* why) noexcept override {
     if constexpr (has_interrupt<Engine>) engine_.interrupt(why);
+  }
+  std::string failure_within([[maybe_unused]] double seconds) override {
+    if constexpr (has_failure_within<Engine>) return engine_.failure_within(seconds);
+    return "";
   }
 
  private:

@@ -105,6 +105,12 @@ concept has_interrupt = requires(Engine& engine, char const* why) {
   noexcept;
 };
 
+/// Tells why the run has failed as soon as it has, or an empty text when it does not within some seconds.
+template <class Engine>
+concept has_failure_within = requires(Engine& engine, double seconds) {
+  { engine.failure_within(seconds) } -> std::same_as<std::string>;
+};
+
 /// An all_reduce that goes on while its caller does something else. `finish` waits and throws what went wrong;
 /// `abandon` ends it without waiting for other ranks, after which nobody touches the data any more.
 template <class Engine>

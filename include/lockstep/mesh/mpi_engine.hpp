@@ -52,6 +52,11 @@ class mpi_engine {
     }
   }
 
+  std::string failure_within(double seconds) {
+    auto const failed = [this] { return run_.transport->failed(run_.number).failed; };
+    return holds_within(seconds, failed) ? run_.transport->failed(run_.number).reason : "";
+  }
+
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
     std::string const what = tag == collective_tag ? where() : text_of({"send to rank ", peer});
     check_failure(what);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "communicator_state.hpp"
+#include "nccl_failures.cuh"
 #include "nccl_operations.cuh"
 
 namespace lockstep {
@@ -91,15 +92,12 @@ class nccl_engine {
     gather_on_host(&color, 1, colors.data(), "color (split)");
     int const number = static_cast<int>(std::find(colors.begin(), colors.end(), color) - colors.begin());
     std::shared_ptr<nccl_link> link;
-    try {
+    as_agreed({collective_kind::split}, [&] {
       ncclComm_t const part = operations_.link().split(number, static_cast<int>(rank()));
       link = std::make_shared<nccl_link>(operations_.link().number(), part, operations_.link().timeout());
       world_->add_part(link);
       link->call("ncclCommSplit", state_of);
-    } catch (std::exception const& e) {  // the other ranks would wait for ever
-      abort(e);
-      throw;
-    }
+    });
     return nccl_engine(host_->split(color), link, world_, world_rank_);
   }
 
@@ -234,6 +232,24 @@ class nccl_engine {
     world_->abort(world_rank_);
   }
 
+  /// Calls f(), which all ranks have agreed to do: where this one fails, the others' GPUs would wait for ever.
+  template <class F>
+  void as_agreed(collective const& what, F const& f) {
+    try {
+      f();
+    } catch (std::exception const& e) {
+      std::string const cause = cause_elsewhere(*host_, operations_.link().timeout(), e);
+      if (cause.empty())
+        abort(e);
+      else
+        world_->abort_all();
+      // What was queued has ended, and lets go of the operands.
+      static_cast<void>(cudaStreamSynchronize(operations_.stream()));
+      if (!cause.empty()) throw_cause(to_string(what), where(), cause, e);
+      throw;
+    }
+  }
+
   std::size_t room_for(collective_call const& call) const {
     if (call.kind == collective_kind::all_reduce) return operations_.all_reduce_room(call.count, call.how);
     if (call.kind == collective_kind::reduce_scatter) return operations_.reduce_scatter_room(call.count, call.how);
@@ -256,29 +272,34 @@ class nccl_engine {
   counted_pointer<event_state> queue(collective_call const& call) {
     operation const here(name_of(call.kind), shape<1>(static_cast<index>(call.count)));
     device_scope const scope(operations_.link().number());
-    cudaStream_t const stream = operations_.stream();
-    device_memory memory(stream);
-    bool agreed = call.blocks != nullptr;
-    try {
-      std::size_t const bytes_needed = room_for(call);
-      if (bytes_needed > 0)
-        check(cudaMallocAsync(&memory.data, bytes_needed, stream), "cudaMallocAsync", where().name(), ", asked for ",
-              bytes_needed, " bytes");
-      if (call.kind == collective_kind::all_reduce && call.from != call.to)
-        where().state().copy(call.to, call.from, call.count * call.element.bytes);
-      operations_.wait(*where().state().record());
-      if (!agreed) some_rank(call, true);
-      agreed = true;
+    device_memory memory(operations_.stream());
+    counted_pointer<event_state> end;
+    auto const carry_out = [&] {
       perform(call, memory.data);
       memory.release();
-      return counted_pointer<event_state>(new gpu_event(operations_.link().number(), stream, where().name()));
-    } catch (std::exception const& e) {  // the other ranks have queued their parts, and their GPUs would wait for ever
-      if (agreed) {
-        abort(e);
-        static_cast<void>(cudaStreamSynchronize(stream));  // what was queued has ended, and lets go of the operands
-      }
-      throw;
+      end = counted_pointer<event_state>(
+          new gpu_event(operations_.link().number(), operations_.stream(), where().name()));
+    };
+    if (call.blocks) {
+      as_agreed(call, [&] {
+        prepare(call, memory);
+        carry_out();
+      });
+    } else {
+      prepare(call, memory);
+      some_rank(call, true);
+      as_agreed(call, carry_out);
     }
+    return end;
+  }
+  void prepare(collective_call const& call, device_memory& memory) {
+    std::size_t const bytes_needed = room_for(call);
+    if (bytes_needed > 0)
+      check(cudaMallocAsync(&memory.data, bytes_needed, memory.stream), "cudaMallocAsync", where().name(),
+            ", asked for ", bytes_needed, " bytes");
+    if (call.kind == collective_kind::all_reduce && call.from != call.to)
+      where().state().copy(call.to, call.from, call.count * call.element.bytes);
+    operations_.wait(*where().state().record());
   }
 
   std::size_t bytes_sent(collective_call const& call) const {

@@ -47,7 +47,7 @@ class process_gpu_links {
       ncclUniqueId id = {};
       if (rank == 0) id = new_nccl_id(where.number());
       host->run(moving<ncclUniqueId>(collective_kind::broadcast, &id, &id, 1, 0, "number of a communicator of NCCL"));
-      world_->join(place, where.number(), id, rank, host->size(), timeout_);
+      join(*host, where, place, id, rank);
     }
     return communicator(nccl_engine(std::move(host), world_->link(place), world_, rank), where);
   }
@@ -71,6 +71,16 @@ class process_gpu_links {
     host.run(
         reducing<int>(collective_kind::all_reduce, &joined, &joined, 1, minimum{}, 0, "whether ranks have joined"));
     return joined != 0;
+  }
+  void join(communicator_state& host, device const& where, std::size_t place, ncclUniqueId const& id,
+            std::size_t rank) {
+    try {
+      world_->join(place, where.number(), id, rank, host.size(), timeout_);
+    } catch (std::exception const& e) {
+      if (auto const cause = cause_elsewhere(host, timeout_, e); !cause.empty())
+        throw_cause("making a communicator of NCCL", where, cause, e);
+      throw;
+    }
   }
   /// A process that ended with work in its queues would leave others' GPUs waiting.
   static void finish_at_exit(process_gpu_links* links) {

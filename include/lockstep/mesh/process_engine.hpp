@@ -34,6 +34,7 @@ class process_engine {
 
   void begin_collective(collective const& what) { rounds_.begin(what); }
   void interrupt(char const* why) noexcept { rounds_.interrupt(why); }
+  std::string failure_within(double seconds) { return rounds_.failure_within(seconds); }
 
   void barrier() { turn(); }
 

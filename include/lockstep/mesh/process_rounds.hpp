@@ -36,6 +36,10 @@ class process_rounds {
     }
   }
 
+  std::string failure_within(double seconds) const {
+    return holds_within(seconds, [this] { return world().failed(); }) ? world().reason() : "";
+  }
+
   /// One round; in the first of a collective ranks compare what they have called.
   void turn() {
     if (first_round_) group_->next_call().largest = largest_;

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <time.h>
 
+#include "../core/clock.hpp"
+
 namespace lockstep {
 
 /// Tells the processor that the calling thread only looks, so that its other half may run.
@@ -42,5 +44,14 @@ class backoff {
   static constexpr int yields = 2000;
   int spins_, looks_ = 0;
 };
+
+/// Waits until ready(), but no longer than `seconds`; returns whether it came to be.
+template <class Ready>
+bool holds_within(double seconds, Ready const& ready) {
+  double const end = seconds_now() + seconds;
+  for (backoff looks; !ready(); looks.pause())
+    if (seconds_now() >= end) return ready();
+  return true;
+}
 
 }  // namespace lockstep

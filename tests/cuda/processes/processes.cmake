@@ -10,7 +10,7 @@ add_executable(cuda_processes cuda/processes/ranks.cu)
 lockstep_development_target(cuda_processes)
 lockstep_cuda_target(cuda_processes)
 target_include_directories(cuda_processes PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
-target_link_libraries(cuda_processes PRIVATE lockstep_mpi)
+target_link_libraries(cuda_processes PRIVATE lockstep_mpi ${CMAKE_DL_LIBS})
 
 # The simulator's ranks meet in a folder; what a failing run leaves there is removed with the build.
 set(meeting "${CMAKE_CURRENT_BINARY_DIR}/nccl")

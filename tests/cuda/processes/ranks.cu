@@ -1,10 +1,13 @@
 // Runs under mpirun, each process with GPUs of its own: ranks <mesh> checks collectives, sharded arrays and training;
 // ranks <mesh> <failure> makes rank 1 fail, and every other process prints what it is told. processes.cmake says how it
 // is called.
+#include <dlfcn.h>
+#include <nccl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <lockstep/lockstep.hpp>
 #include <lockstep/nn.hpp>
@@ -144,9 +147,25 @@ int check_all_on(ls::mesh const& mesh) {
   return bad;
 }
 
+/// Whether it is a call of NCCL that fails.
+bool nccl_fails(std::string const& how) { return how.compare(0, 4, "nccl") == 0; }
+/// Seconds that this process hesitates where NCCL is called that rank 1's call may fail before.
+std::atomic<double> hesitation{0};
+/// Whether this process's making of a communicator fails, late: the simulator's other ranks, unlike NCCL's, would wait
+/// for this one.
+std::atomic<bool> joining_fails{false};
+
+void hesitate() {
+  if (double const seconds = hesitation) usleep(static_cast<useconds_t>(1e6 * seconds));
+}
+template <class F>
+F* next(F*, char const* name) {
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
+
 void fail(std::string const& how, ls::communicator& comm) {
-  if (how == "nccl") return;  // it is a call of the second collective that fails
-  usleep(200000);             // the others have left the first collective by then, and are in the second
+  if (nccl_fails(how)) return;
+  usleep(200000);  // the others have left the first collective by then, and are in the second
   if (how == "throws") throw std::domain_error("gives up");
   if (how == "is-killed") raise(SIGKILL);
   if (how == "stops") raise(SIGSTOP);
@@ -158,13 +177,15 @@ void fail(std::string const& how, ls::communicator& comm) {
 
 int run_failing(ls::mesh mesh, std::string const& how) {
   mesh.set_timeout(1);
+  if (how != "nccl" && nccl_fails(how) && mesh.is_local(0)) hesitation = 0.5;
+  joining_fails = how == "nccl-joining" && mesh.is_local(1);
   double const begun = ls::seconds_now();
   try {
     ls::spmd(mesh, [&](ls::communicator& comm) {
       ls::array<float> values = ls::full<float>(comm.device(), 10, 1.0f);
       comm.all_reduce(values, ls::plus{});
       if (comm.rank() == 1) fail(how, comm);
-      if (comm.rank() == 1 && how != "nccl") return;
+      if (comm.rank() == 1 && !nccl_fails(how)) return;
       comm.all_reduce(values, ls::any_order(ls::plus{}), "weights");
       if (values.to_host() != std::vector<float>(10, static_cast<float>(comm.size() * comm.size())))
         std::printf("a collective was aborted on rank %zu\n", comm.rank());
@@ -179,6 +200,24 @@ int run_failing(ls::mesh mesh, std::string const& how) {
 }
 
 }  // namespace gpu_processes
+
+// These take the place of NCCL's functions, and pass on what they are asked.
+extern "C" {
+
+ncclResult_t ncclAllReduce(void const* from, void* to, std::size_t count, ncclDataType_t type, ncclRedOp_t op,
+                           ncclComm_t comm, cudaStream_t stream) {
+  static auto* const real = gpu_processes::next(&ncclAllReduce, "ncclAllReduce");
+  gpu_processes::hesitate();
+  return real(from, to, count, type, op, comm, stream);
+}
+ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id, int rank, ncclConfig_t* how) {
+  static auto* const real = gpu_processes::next(&ncclCommInitRankConfig, "ncclCommInitRankConfig");
+  ncclResult_t const status = real(comm, size, id, rank, how);
+  gpu_processes::hesitate();
+  return gpu_processes::joining_fails ? ncclSystemError : status;
+}
+
+}  // extern "C"
 
 int main(int argc, char** argv) {
   auto const mesh = lockstep::mesh::parse(argc > 1 ? argv[1] : "mpi_gpu");

@@ -1,0 +1,33 @@
+// What a rank says when its call of NCCL has failed because another rank did.
+#pragma once
+
+#include <algorithm>
+#include <exception>
+#include <string>
+
+#include "communicator_state.hpp"
+
+namespace lockstep {
+inline namespace LOCKSTEP_COMPILER {
+namespace cuda {
+
+/// Why another rank has failed, when `own`, an error of this rank's, is NCCL's and likely a consequence of that: when
+/// the other's report is there, or soon comes. Empty otherwise. A rank that fails first waits for that in vain, and
+/// reports later by as long as the others wait for its report.
+inline std::string cause_elsewhere(communicator_state& host, double timeout, std::exception const& own) noexcept {
+  constexpr double longest = 0.2;  // seconds
+  if (!dynamic_cast<communication_error const*>(&own)) return "";
+  try {
+    return host.failure_within(timeout > 0 ? std::min(longest, timeout / 2) : longest);
+  } catch (...) {  // then the own error stands
+    return "";
+  }
+}
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_cause(std::string const& what, device const& where,
+                                                               std::string const& cause, std::exception const& own) {
+  throw communication_error(text_of({what, ", on ", where.name(), ": ", cause, "; here it ended in: ", own.what()}));
+}
+
+}  // namespace cuda
+}  // namespace LOCKSTEP_COMPILER
+}  // namespace lockstep
