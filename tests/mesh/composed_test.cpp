@@ -128,3 +128,12 @@ TEST_CASE("barrier, split and messages go straight to the engine") {
   });
   CHECK(good == std::vector<int>(ranks, 1));
 }
+
+TEST_CASE("what a sender that waited too long takes back reaches nobody") {
+  hub shared(2, std::chrono::milliseconds(1));
+  int const sent = 7;
+  int received = 0;
+  CHECK_THROWS_AS(shared.send(0, 1, 3, &sent, sizeof sent), ls::communication_error);
+  CHECK_THROWS_AS(shared.receive(0, 1, 3, &received, sizeof received), ls::communication_error);
+  CHECK(received == 0);
+}

@@ -19,15 +19,22 @@ namespace ls = lockstep;
 /// What the ranks of a core_engine share.
 class hub {
  public:
-  explicit hub(std::size_t ranks) : ranks(ranks) {}
+  explicit hub(std::size_t ranks, std::chrono::milliseconds patience = std::chrono::seconds(60))
+      : ranks(ranks), patience_(patience) {}
 
   void send(std::size_t from, std::size_t to, int tag, void const* data, std::size_t bytes) {
     std::unique_lock lock(mutex_);
     ++between_[{from, to}];
     message mine{data, bytes};
-    waiting_[{from, to, tag}].push_back(&mine);
+    auto& queue = waiting_[{from, to, tag}];
+    queue.push_back(&mine);
     changed_.notify_all();
-    wait(lock, [&] { return mine.taken; });
+    try {
+      wait(lock, [&] { return mine.taken; });
+    } catch (...) {
+      std::erase(queue, &mine);  // nobody must find what goes away with this call
+      throw;
+    }
   }
   void receive(std::size_t from, std::size_t to, int tag, void* data, std::size_t bytes) {
     std::unique_lock lock(mutex_);
@@ -69,10 +76,10 @@ class hub {
   };
   template <class Ready>
   void wait(std::unique_lock<std::mutex>& lock, Ready const& ready) {
-    if (!changed_.wait_for(lock, std::chrono::seconds(60), ready))
-      throw ls::communication_error("core_engine: waited too long");
+    if (!changed_.wait_for(lock, patience_, ready)) throw ls::communication_error("core_engine: waited too long");
   }
 
+  std::chrono::milliseconds const patience_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::tuple<std::size_t, std::size_t, int>, std::deque<message*>> waiting_;
