@@ -9,8 +9,11 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// Columns of one panel at most and at least.
-inline constexpr index widest_panel = 2048, panel_step = 64;
+/// Columns of one panel at most and at least: lines of fewer end before their vectors have paid for their beginning.
+inline constexpr index widest_panel = 2048, panel_step = 128;
+/// So many lines before they are needed, those of a panel that is narrower than the array are fetched: in a page of
+/// their own each, processors do not see the next one coming.
+inline constexpr index panel_lines_ahead = 2;
 
 /// Scans along another axis while they run; the evaluator is read in row-major order, in any rank.
 template <class T, class Op, std::size_t R, class Evaluator>
@@ -27,11 +30,12 @@ class column_scanner {
   /// Columns don't depend on each other: how they are shared among threads changes nothing.
   void scan(device const& where) const {
     auto const threads = static_cast<index>(where.threads());
-    index const wanted = threads == 1 ? 1 : std::max<index>(1, threads * pieces_per_thread / split_.outer);
+    bool const alone = threads == 1 || split_.outer * split_.length * split_.inner <= few;
+    index const wanted = alone ? 1 : std::max<index>(1, threads * pieces_per_thread / split_.outer);
     index const width = std::clamp((split_.inner + wanted - 1) / wanted, panel_step, widest_panel);
     index const step = (width + panel_step - 1) / panel_step * panel_step;
     index const panels = (split_.inner + step - 1) / step;
-    index const serial = std::max<index>(1, serial_below / (split_.length * std::min(step, split_.inner)));
+    index const serial = std::max<index>(1, few / (split_.length * std::min(step, split_.inner)));
     parallel_ranges(where, split_.outer * panels, 1, serial, [&](index begin, index end) {
       for (index unit = begin; unit < end; ++unit) {
         index const first = unit % panels * step;
@@ -42,10 +46,15 @@ class column_scanner {
   }
 
  private:
+  /// Arrays of no more elements are for one thread: panels take longer than whole lines.
+  static constexpr index few = 2 * serial_below;
+
   void scan_panel(index outer, index first, index count) const {
     local_values<T, widest_panel> running, buffer;
     index at = outer * split_.length * split_.inner + first;
     for (index line = 0; line < split_.length; ++line, at += split_.inner) {
+      if (count < split_.inner && line + panel_lines_ahead < split_.length)
+        fetch_line(at + panel_lines_ahead * split_.inner, count);
       T* const out = past_caches_ ? buffer.data() : target_ + at;
       with_values(reader_, at, count, [&](auto row, index offset) {
         if (rule_.inclusive)
@@ -54,6 +63,15 @@ class column_scanner {
           move_line(row, offset, count, running.data(), out, line == 0);
       });
       if (past_caches_) stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
+    }
+  }
+  /// (Inlined, because g++ drops calls of functions that do nothing but fetch.)
+  [[gnu::always_inline]] void fetch_line(index at, index count) const {
+    constexpr index step = std::max<index>(1, 64 / static_cast<index>(sizeof(T)));
+    T const* const in = memory_of<T>(reader_);
+    for (index j = 0; j < count; j += step) {
+      if (in) __builtin_prefetch(in + at + j);
+      if (!past_caches_) __builtin_prefetch(target_ + at + j, 1);
     }
   }
   /// The line before may be the one that is written.
