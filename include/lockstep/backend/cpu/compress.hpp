@@ -1,6 +1,7 @@
 // Compression on one CPU thread: the elements whose flags are set are moved together, a vector at a time.
 #pragma once
 
+#include "fetch.hpp"
 #include "flags.hpp"
 
 namespace lockstep {
@@ -126,13 +127,10 @@ template <class F>
 
 /// Starts to bring 64 values that will be flagged soon into the L1 cache: flags are packed faster than memory is read.
 /// (Not from caches: the few lines that a processor waits for at a time are then better left to its own prefetching.)
-/// They may lie after the end: nothing is read.
 template <class T>
 [[gnu::always_inline]] inline void fetch_ahead_of(T const* values) {
-  constexpr std::size_t ahead = 8192, line = 64;
-  auto const address = reinterpret_cast<std::uintptr_t>(values) + ahead;
-  for (std::size_t byte = 0; byte < flags_per_word * sizeof(T); byte += line)
-    __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 3);
+  constexpr std::size_t ahead = 8192;
+  fetch<1, flags_per_word * sizeof(T)>(reinterpret_cast<std::uintptr_t>(values) + ahead);
 }
 
 /// Copies the flagged ones of 64 values to out[0], out[1], ..., which has room for all; flags(i) are those of a vector

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../../core/owned_array.hpp"
+#include "fetch.hpp"
 #include "row_panel.hpp"
 #include "row_source.hpp"
 #include "turn.hpp"
@@ -58,9 +59,7 @@ class row_kernel {
   }
   /// Has elements of the row-major index fetched that are wanted soon.
   [[gnu::always_inline]] void prefetch(index first, index count) const {
-    constexpr index step = std::max<index>(1, 64 / static_cast<index>(sizeof(element)));
-    if (element const* const from = from_.memory())
-      for (index i = 0; i < count; i += step) __builtin_prefetch(from + first + i);
+    if (element const* const from = from_.memory()) fetch_values(from + first, count);
   }
   template <class F>
   void parallel(index units, index elements_per_unit, F const& f) const {

@@ -1,25 +1,11 @@
 // What a scan reads ahead: while a block is scanned, the blocks to come are totalled and fetched into the caches.
 #pragma once
 
-#include <cstdint>
-
-#include "../../core/config.hpp"
+#include "fetch.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
-
-/// How far before they are needed values are fetched from memory into the L2 cache, and from there into the L1 cache.
-inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
-
-/// Starts to bring `Bytes` bytes that will be read soon into the cache of a level. They may lie outside of an array:
-/// nothing is read.
-template <int Level, std::size_t Bytes>
-[[gnu::always_inline]] inline void fetch(std::uintptr_t address) {
-  LOCKSTEP_UNROLL
-  for (std::size_t byte = 0; byte < Bytes; byte += 64)
-    __builtin_prefetch(reinterpret_cast<void const*>(address + byte), 0, 4 - Level);
-}
 
 /// Blocks that the caller of a block's scan will need next, of as many elements.
 template <class T>

@@ -2,6 +2,7 @@
 // whose running values stay in the L1 cache.
 #pragma once
 
+#include "fetch.hpp"
 #include "reduce_axis.hpp"
 #include "scan.hpp"
 
@@ -65,14 +66,9 @@ class column_scanner {
       if (past_caches_) stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
     }
   }
-  /// (Inlined, because g++ drops calls of functions that do nothing but fetch.)
   [[gnu::always_inline]] void fetch_line(index at, index count) const {
-    constexpr index step = std::max<index>(1, 64 / static_cast<index>(sizeof(T)));
-    T const* const in = memory_of<T>(reader_);
-    for (index j = 0; j < count; j += step) {
-      if (in) __builtin_prefetch(in + at + j);
-      if (!past_caches_) __builtin_prefetch(target_ + at + j, 1);
-    }
+    if (T const* const in = memory_of<T>(reader_)) fetch_values(in + at, count);
+    if (!past_caches_) fetch_values<true>(target_ + at, count);
   }
   /// The line before may be the one that is written.
   template <class Row>

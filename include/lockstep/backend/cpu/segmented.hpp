@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "../../core/owned_array.hpp"
+#include "fetch.hpp"
 #include "light_evaluator.hpp"
 #include "reduce_axis.hpp"
 
@@ -36,7 +37,11 @@ class value_window {
   /// The values at [first, first + count), count <= tile; good until the next call.
   [[gnu::always_inline]] pointer_row<value> get(index first, index count) {
     if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<value>>)
-      if (from_.one_fast_row()) return {from_.fast_row().data + first};
+      if (from_.one_fast_row()) {
+        value const* const at = from_.fast_row().data + first;
+        fetch_values(at, count, fetch_ahead_bytes);
+        return {at};
+      }
     if (!holds(first, count)) [[unlikely]]
       fill(first);
     return {buffer_.data() + (first - begin_)};
