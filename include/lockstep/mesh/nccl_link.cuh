@@ -4,6 +4,7 @@
 
 #include <nccl.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 
 #include "../core/clock.hpp"
 #include "../device/device.hpp"
+#include "on_threads.hpp"
 #include "relax.hpp"
 
 namespace lockstep {
@@ -172,12 +174,11 @@ class nccl_world {
   /// for the others for `timeout` seconds at most. Throws communication_error.
   void join(std::size_t place, int number, ncclUniqueId const& id, std::size_t rank, std::size_t size, double timeout) {
     ncclComm_t comm = nullptr;
-    ncclConfig_t config = never_blocking();
-    ncclResult_t const status =
-        ncclCommInitRankConfig(&comm, static_cast<int>(size), id, static_cast<int>(rank), &config);
-    if (!was_taken(status)) {
+    try {
+      begin_joining(comm, number, id, rank, size);
+    } catch (...) {
       if (comm) static_cast<void>(ncclCommAbort(comm));
-      throw_nccl(status, "ncclCommInitRankConfig", number);
+      throw;
     }
     auto const mine = std::make_shared<nccl_link>(number, comm, timeout);
     {
@@ -233,24 +234,31 @@ class nccl_world {
   }
 
  private:
-  /// Begins to make a communicator for each GPU. All are asked for even when one fails, for the group waits for all.
+  /// Begins to make a communicator for each GPU, which needs all: no thread asks before all have chosen their GPUs.
   static void connect(std::vector<int> const& numbers, std::vector<ncclComm_t>& comms) {
-    for (int number : numbers) device_scope const can_be_chosen(number);
     device_scope const scope(numbers.front());
     ncclUniqueId const id = new_nccl_id(numbers.front());
+    std::atomic<std::size_t> chosen{0};
+    std::atomic<bool> given_up{false};
+    auto const thrown = on_threads(
+        numbers.size(),
+        [&](std::size_t rank) {
+          check(cudaSetDevice(numbers[rank]), "cudaSetDevice", "gpu:", numbers[rank],
+                ", asked to make a rank's communicator");
+          ++chosen;
+          for (backoff looks; chosen < numbers.size(); looks.pause())
+            if (given_up) return;
+          begin_joining(comms[rank], numbers[rank], id, rank, numbers.size());
+        },
+        [&](std::size_t, std::string const&) { given_up = true; }, [](std::size_t) {});
+    for (std::exception_ptr const& each : thrown)
+      if (each) std::rethrow_exception(each);
+  }
+  static void begin_joining(ncclComm_t& comm, int number, ncclUniqueId const& id, std::size_t rank, std::size_t size) {
     ncclConfig_t config = never_blocking();
-    char const* failed = "ncclGroupStart";
-    ncclResult_t status = ncclGroupStart();
-    if (status != ncclSuccess) throw_nccl(status, failed, numbers.front());
-    for (std::size_t rank = 0; rank < numbers.size(); ++rank) {
-      if (cudaSetDevice(numbers[rank]) != cudaSuccess) static_cast<void>(cudaSetDevice(numbers[rank]));
-      ncclResult_t const next =
-          ncclCommInitRankConfig(&comms[rank], static_cast<int>(numbers.size()), id, static_cast<int>(rank), &config);
-      if (!was_taken(next) && was_taken(status)) status = next, failed = "ncclCommInitRankConfig";
-    }
-    ncclResult_t const end = ncclGroupEnd();
-    if (!was_taken(end) && was_taken(status)) status = end, failed = "ncclGroupEnd";
-    if (!was_taken(status)) throw_nccl(status, failed, numbers.front());
+    ncclResult_t const status =
+        ncclCommInitRankConfig(&comm, static_cast<int>(size), id, static_cast<int>(rank), &config);
+    if (!was_taken(status)) throw_nccl(status, "ncclCommInitRankConfig", number);
   }
 
   void abort() noexcept {

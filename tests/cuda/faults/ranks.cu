@@ -136,6 +136,19 @@ TEST_CASE("a rank that fails gets through to one whose call of NCCL would never 
   ls::spmd(gpus(2), sum);
 }
 
+TEST_CASE("a GPU that cannot be chosen ends the making of communicators on all, which can be made afterwards") {
+  int refusals = 0;
+  fail_each_call("communicators", [&] {
+    try {
+      ls::cuda::nccl_world const world(std::vector<int>{0, 1});
+    } catch (ls::device_error const& e) {
+      refusals += std::string(e.what()).find("asked to make a rank's communicator") != std::string::npos;
+      throw;
+    }
+  });
+  CHECK(refusals == 2);
+}
+
 TEST_CASE("sums of three GPUs are NCCL's own where any order will do, and only there") {
   CHECK(nccl_calls(ls::any_order(ls::plus{})) == std::pair(3, 0));
   CHECK(nccl_calls(ls::plus{}) == std::pair(0, 3));
