@@ -177,13 +177,14 @@ void fail(std::string const& how, ls::communicator& comm) {
 
 int run_failing(ls::mesh mesh, std::string const& how) {
   mesh.set_timeout(1);
-  if (how != "nccl" && nccl_fails(how) && mesh.is_local(0)) hesitation = 0.5;
+  if (how == "nccl-joining" && mesh.is_local(0)) hesitation = 0.5;
   joining_fails = how == "nccl-joining" && mesh.is_local(1);
   double const begun = ls::seconds_now();
   try {
     ls::spmd(mesh, [&](ls::communicator& comm) {
       ls::array<float> values = ls::full<float>(comm.device(), 10, 1.0f);
       comm.all_reduce(values, ls::plus{});
+      if (how == "nccl-first" && comm.rank() == 0) hesitation = 0.5;
       if (comm.rank() == 1) fail(how, comm);
       if (comm.rank() == 1 && !nccl_fails(how)) return;
       comm.all_reduce(values, ls::any_order(ls::plus{}), "weights");
