@@ -30,3 +30,11 @@ macro(lockstep_find_for_feature feature package)
     message(FATAL_ERROR "The ${feature} of lockstep need ${package}, which is not found.\n${hint}")
   endif()
 endmacro()
+
+# Tells the sanitizer of a test's program what it cannot see.
+function(lockstep_sanitized_test test)
+  if(LOCKSTEP_SANITIZE)
+    set_tests_properties(${test} PROPERTIES ENVIRONMENT
+                         "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp halt_on_error=1")
+  endif()
+endfunction()
