@@ -14,7 +14,8 @@ namespace cpu {
 /// How far before they are needed values are fetched from memory into the L2 cache, and from there into the L1 cache.
 inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
 
-// All inlined: g++ drops calls of functions that do nothing but fetch.
+// Whatever only fetches has to be inlined: g++ takes a function that does nothing else for one without effects, and
+// drops its calls.
 
 /// Starts to bring `Bytes` bytes that will be read soon into the cache of a level.
 template <int Level, std::size_t Bytes>

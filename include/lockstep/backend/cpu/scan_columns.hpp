@@ -47,7 +47,8 @@ class column_scanner {
   }
 
  private:
-  /// Arrays of no more elements are for one thread: panels take longer than whole lines.
+  /// Arrays of no more elements are for one thread: that panels are narrower than lines costs more than a second thread
+  /// brings.
   static constexpr index few = 2 * serial_below;
 
   void scan_panel(index outer, index first, index count) const {

@@ -34,7 +34,8 @@ class value_window {
   }
   bool holds(index first, index count) const { return first >= begin_ && first + count <= end_; }
   bool has(index first, index count) const { return first + count <= total_; }
-  /// The values at [first, first + count), count <= tile; good until the next call.
+  /// The values at [first, first + count), count <= tile; good until the next call. What lies further on is fetched:
+  /// the ends of segments keep the processor from running ahead to it.
   [[gnu::always_inline]] pointer_row<value> get(index first, index count) {
     if constexpr (std::is_same_v<decltype(from_.fast_row()), pointer_row<value>>)
       if (from_.one_fast_row()) {
