@@ -89,6 +89,23 @@ TEST_CASE("release gives everything back") {
   pool.deallocate(block.data, 1000);
 }
 
+TEST_CASE("pools share what a process may keep") {
+  std::size_t const bytes = memory_pool::retained_limit / 2 + 1;  // whose pages nobody touches
+  memory_pool pool;
+  {
+    memory_pool const other;
+    pool.deallocate(pool.allocate(bytes).data, bytes);
+    auto const block = pool.allocate(bytes);
+    CHECK(block.fresh);
+    pool.deallocate(block.data, bytes);
+  }
+  std::size_t const small = memory_pool::retained_limit / 1000;
+  pool.deallocate(pool.allocate(small).data, small);
+  auto const block = pool.allocate(small);
+  CHECK(!block.fresh);
+  pool.deallocate(block.data, small);
+}
+
 TEST_CASE("size classes hold what was asked for and waste at most a quarter") {
   CHECK(memory_pool::size_class(0) == 64);
   for (std::size_t bytes = 1; bytes < (std::size_t{1} << 40); bytes += bytes / 7 + 1) {

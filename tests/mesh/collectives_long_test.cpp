@@ -1,5 +1,5 @@
 // Collectives of every arithmetic type by every operator, up to 2^20 elements, and what they send: among threads, and
-// among processes that share memory. mpi_program.cpp has those over MPI.
+// among processes that share memory. mpi_program.cpp has those over MPI. Takes up to 6 GB of memory.
 #include <doctest/doctest.h>
 
 #include "all_types.hpp"
@@ -11,12 +11,17 @@ TEST_CASE("every type and operator among threads") {
   std::size_t checks = 0;
   for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
     std::vector<verdict> found(ranks);
+    common_memory const memory(all_types::bytes(ranks));
+    double const begun = ls::seconds_now();
     ls::spmd(ls::mesh::cpu(ranks),
-             [&](ls::communicator& comm) { found[comm.rank()] = all_types(comm, false).check(); });
+             [&](ls::communicator& comm) { found[comm.rank()] = all_types(comm, false, memory, true).check(); });
+    std::size_t compared = 0;
     for (verdict const& each : found) {
       CHECK(each.wrong == "");
-      checks += each.checks;
+      compared += each.checks;
     }
+    MESSAGE(ranks, " ranks: ", compared, " results compared in ", ls::seconds_now() - begun, " s");
+    checks += compared;
   }
   MESSAGE(checks, " results compared");
 }
@@ -24,18 +29,26 @@ TEST_CASE("every type and operator among threads") {
 #ifndef __SANITIZE_THREAD__  // which loses track of threads when a process forks
 TEST_CASE("every type and operator among processes") {
   std::size_t checks = 0;
-  for (std::size_t ranks = 1; ranks <= 9; ++ranks)
-    for (outcome const& each : in_processes(ranks, 1, 300, [](ls::mesh const& mesh) {
+  for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
+    common_memory const memory(all_types::bytes(ranks));
+    double const begun = ls::seconds_now();
+    std::size_t compared = 0;
+    for (outcome const& each : in_processes(ranks, 1, 120, [&](ls::mesh const& mesh) {
            verdict mine;
-           std::string const thrown = thrown_by(
-               [&] { ls::spmd(mesh, [&](ls::communicator& comm) { mine = all_types(comm, false).check(); }); });
+           std::string const thrown = thrown_by([&] {
+             ls::spmd(mesh, [&](ls::communicator& comm) { mine = all_types(comm, false, memory, true).check(); });
+           });
            return thrown.empty() && mine.wrong.empty() ? std::to_string(mine.checks) : "wrong: " + thrown + mine.wrong;
          })) {
       std::string const text = each.text;
+      CAPTURE(text);
       CHECK(text.find_first_not_of("0123456789") == std::string::npos);
       CHECK(text != "");
-      checks += std::strtoul(each.text, nullptr, 10);
+      compared += std::strtoul(each.text, nullptr, 10);
     }
+    MESSAGE(ranks, " ranks: ", compared, " results compared in ", ls::seconds_now() - begun, " s");
+    checks += compared;
+  }
   MESSAGE(checks, " results compared");
 }
 #endif

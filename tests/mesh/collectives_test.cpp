@@ -8,7 +8,7 @@
 #include <lockstep/mesh/spmd.hpp>
 #include <numeric>
 
-#include "reference.hpp"
+#include "collective_checks.hpp"
 
 namespace ls = lockstep;
 using namespace mesh_test;
@@ -26,7 +26,7 @@ template <class T, class Input, class Op>
 std::vector<std::string> on_mesh(ls::mesh const& mesh, std::size_t count, Op const& op) {
   auto const want = expect<T, Input>(mesh.size(), count, op);
   std::vector<std::string> problems(mesh.size());
-  ls::spmd(mesh, [&](ls::communicator& comm) { problems[comm.rank()] = check_collectives<T, Input>(comm, want, op); });
+  ls::spmd(mesh, [&](ls::communicator& comm) { problems[comm.rank()] = check_collectives(comm, want, count, op); });
   return problems;
 }
 

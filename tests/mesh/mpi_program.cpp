@@ -13,7 +13,6 @@
 
 #include "all_types.hpp"
 #include "large_counts.hpp"
-#include "reference.hpp"
 
 namespace ls = lockstep;
 using namespace mesh_test;
@@ -23,14 +22,13 @@ namespace {
 template <class T, class Input, class Op>
 void check(ls::mesh const& mesh, Op const& op, std::string& wrong) {
   std::mutex mutex;
-  for (std::size_t count : counts(mesh.size())) {
-    auto const want = expect<T, Input>(mesh.size(), count, op);
+  auto const want = expect<T, Input>(mesh.size(), counts(mesh.size()).back(), op);
+  for (std::size_t count : counts(mesh.size()))
     ls::spmd(mesh, [&](ls::communicator& comm) {
-      std::string const found = check_collectives<T, Input>(comm, want, op);
+      std::string const found = check_collectives(comm, want, count, op);
       std::lock_guard lock(mutex);
       if (wrong.empty()) wrong = found;
     });
-  }
 }
 
 /// Messages around, parts of a split, and many collectives at once.
@@ -111,8 +109,9 @@ int check_types(ls::mesh mesh) {
   std::uint64_t checks = 0;
   mesh.set_timeout(120);
   char const* const shared = std::getenv("LOCKSTEP_SHARED_MEMORY");
+  common_memory const memory(all_types::bytes(mesh.size()));
   ls::spmd(mesh, [&](ls::communicator& comm) {
-    mine = all_types(comm, shared && *shared == '0').check();
+    mine = all_types(comm, shared && *shared == '0', memory, false).check();
     checks = mine.checks;
     comm.all_reduce(checks, ls::plus{});
   });

@@ -5,8 +5,9 @@
 
 #include <numeric>
 
+#include "collective_checks.hpp"
 #include "processes.hpp"
-#include "reference.hpp"
+#include "traffic.hpp"
 
 #ifndef __SANITIZE_THREAD__  // which loses track of threads when a process forks
 
@@ -19,13 +20,13 @@ template <class T, class Input, class Op>
 std::string on_processes(Op const& op, std::size_t devices = 1) {
   for (std::size_t processes = 1; processes <= 9; processes += devices) {
     std::size_t const ranks = processes * devices;
+    auto const want = expect<T, Input>(ranks, counts(ranks).back(), op);
     auto const found = in_processes(processes, devices, 30, [&](ls::mesh const& mesh) {
       std::vector<std::string> problems(ranks);
       for (std::size_t count : counts(ranks)) {
-        auto const want = expect<T, Input>(ranks, count, op);
         std::string const thrown = thrown_by([&] {
           ls::spmd(mesh, [&](ls::communicator& comm) {
-            std::string const wrong = check_collectives<T, Input>(comm, want, op);
+            std::string const wrong = check_collectives(comm, want, count, op);
             if (problems[comm.rank()].empty()) problems[comm.rank()] = wrong;
           });
         });
@@ -75,7 +76,7 @@ TEST_CASE("data that take several rounds") {
   std::size_t const ranks = 3, count = 400003;
   auto const want = expect<double, fractions>(ranks, count, ls::plus{});
   CHECK(good_on_all(ranks, 1, [&](ls::communicator& comm) {
-    std::string const wrong = check_collectives<double, fractions>(comm, want, ls::plus{});
+    std::string const wrong = check_collectives(comm, want, count, ls::plus{});
     if (!wrong.empty()) throw std::runtime_error(wrong);
     return true;
   }));
@@ -191,28 +192,22 @@ TEST_CASE("a rank computes while its collective waits for another") {
   }));
 }
 
-TEST_CASE("bytes are counted as the algorithms' descriptions say") {
-  std::size_t const ranks = 3, count = 70001, others = ranks - 1;
-  auto const found = in_processes(ranks, 1, 30, [&](ls::mesh const& mesh) {
-    ls::communication_statistics mine;
-    ls::spmd(mesh, [&](ls::communicator& comm) {
-      std::vector<float> values(count), all(count * ranks);
-      comm.all_reduce(std::span(values), ls::plus{});
-      comm.broadcast(std::span(values), 1);
-      comm.all_gather(std::span<float const>(values), std::span(all));
-      comm.gather(std::span<float const>(values), std::span(all), 0);
-      comm.reduce_scatter(std::span<float const>(all), std::span(values), ls::plus{});
-      mine = comm.statistics();
-    });
-    return std::to_string(mine.bytes) + " " + std::to_string(mine.messages) + " " + std::to_string(mine.collectives);
-  });
-  std::size_t bytes = 0;
-  for (outcome const& each : found) {
-    std::string const text = each.text;
-    bytes += std::stoul(text);
-    CHECK(text.substr(text.find(' ')) == " 0 5");
+TEST_CASE("bytes are counted exactly as the algorithms' descriptions say") {
+  for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
+    std::vector<std::size_t> const some{0, 1, ranks - 1, ranks, ranks + 1, 7919, 70001};
+    for (outcome const& each : in_processes(ranks, 1, 30, [&](ls::mesh const& mesh) {
+           std::string wrong;
+           std::size_t checks = 0;
+           std::string const thrown = thrown_by([&] {
+             ls::spmd(mesh, [&](ls::communicator& comm) {
+               for (std::size_t count : some)
+                 if (wrong.empty()) wrong = check_traffic(comm, count, false, checks);
+             });
+           });
+           return thrown + wrong + std::to_string(checks);
+         }))
+      CHECK(std::string(each.text) == std::to_string(some.size() * traffic_checks));
   }
-  CHECK(bytes == (2 * others + others + ranks * others + others + ranks * others) * count * 4);
 }
 
 #endif

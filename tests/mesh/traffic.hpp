@@ -18,6 +18,9 @@ ls::traffic sent_for(ls::communicator& comm, F const& f) {
   return {sent[0], sent[1]};
 }
 
+/// How many comparisons check_traffic makes.
+inline constexpr std::size_t traffic_checks = 9;
+
 /// Compares what each collective of `count` floats sends with the formula of its algorithm, and adds to `checks`.
 /// Engines in shared memory send no messages, and always reduce by parts. Returns what is wrong, "" for nothing.
 inline std::string check_traffic(ls::communicator& comm, std::size_t count, bool by_messages, std::size_t& checks) {

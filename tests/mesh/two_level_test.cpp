@@ -6,6 +6,7 @@
 #include <atomic>
 #include <lockstep/mesh/two_level.hpp>
 
+#include "collective_checks.hpp"
 #include "core_engine.hpp"
 
 using namespace mesh_test;
@@ -55,7 +56,7 @@ std::string on_machines(Op const& op) {
       auto const want = expect<T, Input>(ranks, count, op);
       std::vector<std::string> problems(ranks);
       on_engines<spread_engine<Machines>>(
-          ranks, [&](ls::communicator& comm) { problems[comm.rank()] = check_collectives<T, Input>(comm, want, op); });
+          ranks, [&](ls::communicator& comm) { problems[comm.rank()] = check_collectives(comm, want, count, op); });
       for (std::string const& problem : problems)
         if (!problem.empty()) return problem;
     }

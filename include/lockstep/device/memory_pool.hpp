@@ -4,11 +4,13 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <new>
 #include <utility>
 
+#include "../core/algorithm.hpp"
 #include "../core/config.hpp"
 #include "../core/threads.hpp"
 
@@ -21,7 +23,8 @@ extern "C" {
 
 namespace lockstep {
 
-/// Free lists of 64-byte aligned host memory by size class. Thread-safe. Keeps at most `retained_limit` free bytes.
+/// Free lists of 64-byte aligned host memory by size class. Thread-safe. All pools of a process together keep about
+/// `retained_limit` free bytes: each its share of that, so that many devices do not keep what few machines have.
 /// AddressSanitizer reports every use of a byte that is not allocated now.
 class memory_pool {
  public:
@@ -29,10 +32,13 @@ class memory_pool {
   static constexpr std::size_t huge_page = std::size_t{2} << 20;
   static constexpr std::size_t retained_limit = std::size_t{2} << 30;
 
-  memory_pool() = default;
+  memory_pool() { share_among(1); }
   memory_pool(memory_pool const&) = delete;
   memory_pool& operator=(memory_pool const&) = delete;
-  ~memory_pool() { release(); }
+  ~memory_pool() {
+    release();
+    share_among(std::size_t(-1));
+  }
 
   struct block {
     void* data;  ///< nullptr when the system has no such memory
@@ -65,7 +71,7 @@ class memory_pool {
     std::size_t const size = size_class(bytes);
     {
       std::lock_guard lock(mutex_);
-      if (retained_ + size <= retained_limit) {
+      if (retained_ + size <= share().load(std::memory_order_relaxed)) {
         only_first_usable(sizeof(free_block), data, size);
         free_block*& first = free_[class_number(size)];
         first = new (data) free_block{first};  // the list runs through the free blocks themselves
@@ -97,6 +103,16 @@ class memory_pool {
   }
 
  private:
+  /// Free bytes that each pool may keep.
+  static std::atomic<std::size_t>& share() {
+    static std::atomic<std::size_t> bytes{retained_limit};
+    return bytes;
+  }
+  static void share_among(std::size_t more) noexcept {
+    static std::atomic<std::size_t> pools{0};
+    share() = retained_limit / std::max<std::size_t>(1, pools += more);
+  }
+
   static void* from_system(std::size_t size) noexcept {
     bool const large = size >= 2 * huge_page;
     std::size_t const align = large ? huge_page : alignment;

@@ -14,7 +14,7 @@
 #include <mutex>
 #include <string>
 
-#include "mesh/reference.hpp"
+#include "mesh/collective_checks.hpp"
 #include "nn/trainer_support.hpp"
 
 namespace gpu_processes {
@@ -38,7 +38,7 @@ template <class T, class Input, class Op>
 void check(ls::mesh const& mesh, Op const& op, std::string& wrong) {
   for (std::size_t count : {std::size_t{0}, std::size_t{1}, mesh.size() + 1, std::size_t{20011}}) {
     auto const want = expect<T, Input>(mesh.size(), count, op);
-    on_ranks(mesh, wrong, [&](ls::communicator& comm) { return check_collectives<T, Input>(comm, want, op); });
+    on_ranks(mesh, wrong, [&](ls::communicator& comm) { return check_collectives(comm, want, count, op); });
   }
 }
 
