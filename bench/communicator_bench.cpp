@@ -5,6 +5,8 @@
 #include <lockstep/lockstep.hpp>
 #include <lockstep/mesh/cost_model.hpp>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -32,11 +34,11 @@ struct contender {
   double median() { return times.empty() ? 0 : bench::median(times); }
 };
 
-/// Times `repeats` calls of f between two barriers, as rank 0 sees it, after some that bring the ranks to cores of
-/// their own: what ran before may have left them on one.
+/// Times `repeats` calls of f between two barriers, as rank 0 sees it, after `warm_up` that bring the ranks to cores of
+/// their own: what ran before, or having slept, may have left them on one.
 template <class F>
-void time_calls(ls::communicator& comm, contender& into, int repeats, F const& f) {
-  for (int i = 0; i < repeats / 2 + 1; ++i) f();
+void time_calls(ls::communicator& comm, contender& into, int warm_up, int repeats, F const& f) {
+  for (int i = 0; i < warm_up; ++i) f();
   comm.barrier();
   auto const run = [&] {
     for (int i = 0; i < repeats; ++i) f();
@@ -45,6 +47,8 @@ void time_calls(ls::communicator& comm, contender& into, int repeats, F const& f
   into.times.push_back(bench::seconds(run, 1) / repeats);
 }
 
+/// Some 20 ms of calls.
+int warm_up_for(std::size_t bytes) { return static_cast<int>(1 + 0.02 / (2e-6 + static_cast<double>(bytes) / 8e9)); }
 int repeats_for(std::size_t bytes) {
   return static_cast<int>(std::clamp<std::size_t>((std::size_t{64} << 20) / bytes, 1, 10000));
 }
@@ -59,8 +63,8 @@ void round_of_threads(std::size_t ranks, std::size_t bytes, contender& ours, con
     bool const first = comm.rank() == 0;
     auto const reduce = [&] { comm.all_reduce(values, ls::plus{}); };
     reduce();
-    time_calls(comm, first ? ours : ignored, repeats_for(bytes), reduce);
-    time_calls(comm, first ? copy : ignored_copy, repeats_for(bytes), [&] {
+    time_calls(comm, first ? ours : ignored, warm_up_for(bytes), repeats_for(bytes), reduce);
+    time_calls(comm, first ? copy : ignored_copy, warm_up_for(bytes), repeats_for(bytes), [&] {
       std::memcpy(copied.data(), values.data(), bytes);
       asm volatile("" : : "r"(copied.data()) : "memory");
     });
@@ -108,6 +112,13 @@ std::shared_ptr<gloo::rendezvous::Context> connect_gloo(ls::communicator& comm) 
 }
 #endif
 
+/// Waits for all processes, asleep but for moments: a process that looks again and again takes a core from the threads.
+void sleep_until_all_are_here() {
+  MPI_Request all;
+  MPI_Ibarrier(MPI_COMM_WORLD, &all);
+  for (int here = 0; !here; MPI_Test(&all, &here, MPI_STATUS_IGNORE)) usleep(5000);
+}
+
 /// Two or more processes, the first of which has the threads, too.
 void with_processes() {
   ls::mesh const mesh = ls::mesh::mpi();
@@ -124,15 +135,16 @@ void with_processes() {
       std::vector<float> values(bytes / sizeof(float), 0.0f);
       for (int round = 0; round < rounds_for(bytes); ++round) {
         if (first) round_of_threads(comm.size(), bytes, threads, copy);
+        sleep_until_all_are_here();
         comm.barrier();
-        int const repeats = repeats_for(bytes);
-        time_calls(comm, ours, repeats, [&] { comm.all_reduce(std::span(values), ls::plus{}); });
-        time_calls(comm, mpi, repeats, [&] {
+        int const repeats = repeats_for(bytes), warm_up = warm_up_for(bytes);
+        time_calls(comm, ours, warm_up, repeats, [&] { comm.all_reduce(std::span(values), ls::plus{}); });
+        time_calls(comm, mpi, warm_up, repeats, [&] {
           MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_FLOAT, MPI_SUM,
                         MPI_COMM_WORLD);
         });
 #ifdef PEER_GLOO
-        time_calls(comm, gloo, std::min(repeats, 50), [&] {
+        time_calls(comm, gloo, std::min(warm_up, 25), std::min(repeats, 50), [&] {
           gloo::AllreduceOptions options(context);
           options.setOutput(values.data(), values.size());
           options.setReduceFunction(
