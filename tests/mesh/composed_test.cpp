@@ -49,6 +49,34 @@ TEST_CASE("composed collectives send exactly the messages and bytes that their d
   }
 }
 
+TEST_CASE("each composed collective, in small") {
+  std::vector<int> good(3, 0);
+  on_core_engines(3, [&](ls::communicator& comm) {
+    int const me = static_cast<int>(comm.rank());
+    std::vector<int> const pair{10 * me, 10 * me + 1}, six{0, 1, 2, 3, 4, 5}, pairs{0, 1, 10, 11, 20, 21};
+    std::vector<int> two = pair, all(6), one(me == 2 ? 0 : 1, me), three{10 * me, 10 * me + 1, 10 * me + 2}, got(3);
+    comm.reduce(std::span(two), ls::plus{}, 1);
+    bool ok = two == (me == 1 ? std::vector{30, 33} : pair);
+    comm.broadcast(std::span(two), 1);
+    ok = ok && two == std::vector{30, 33};
+    comm.all_gather(std::span<int const>(pair), std::span(all));
+    ok = ok && all == pairs;
+    comm.reduce_scatter(std::span<int const>(pairs), std::span(two), ls::plus{});
+    ok = ok && two == std::vector{30 * me, 30 * me + 3};
+    all.assign(6, 0);
+    comm.gather(std::span<int const>(pair), std::span(all), 2);
+    ok = ok && all == (me == 2 ? pairs : std::vector<int>(6, 0));
+    comm.scatter(std::span<int const>(six), std::span(two), 0);
+    ok = ok && two == std::vector{2 * me, 2 * me + 1};
+    comm.all_to_all(std::span<int const>(three), std::span(got));
+    ok = ok && got == std::vector{me, 10 + me, 20 + me};
+    std::vector<int> both(2);
+    comm.all_gather_v(std::span<int const>(one), std::span(both), std::vector<std::size_t>{1, 1, 0});
+    good[comm.rank()] = ok && both == std::vector{0, 1};
+  });
+  CHECK(good == std::vector<int>(3, 1));
+}
+
 TEST_CASE("barrier, split and messages go straight to the engine") {
   std::size_t const ranks = 5;
   std::vector<int> good(ranks, 0);

@@ -192,6 +192,30 @@ TEST_CASE("a rank computes while its collective waits for another") {
   }));
 }
 
+TEST_CASE("bytes and collectives add up over several calls") {
+  std::size_t const ranks = 3, count = 70001, others = ranks - 1;
+  auto const found = in_processes(ranks, 1, 30, [&](ls::mesh const& mesh) {
+    ls::communication_statistics mine;
+    ls::spmd(mesh, [&](ls::communicator& comm) {
+      std::vector<float> values(count), all(count * ranks);
+      comm.all_reduce(std::span(values), ls::plus{});
+      comm.broadcast(std::span(values), 1);
+      comm.all_gather(std::span<float const>(values), std::span(all));
+      comm.gather(std::span<float const>(values), std::span(all), 0);
+      comm.reduce_scatter(std::span<float const>(all), std::span(values), ls::plus{});
+      mine = comm.statistics();
+    });
+    return std::to_string(mine.bytes) + " " + std::to_string(mine.messages) + " " + std::to_string(mine.collectives);
+  });
+  std::size_t bytes = 0;
+  for (outcome const& each : found) {
+    std::string const text = each.text;
+    bytes += std::stoul(text);
+    CHECK(text.substr(text.find(' ')) == " 0 5");
+  }
+  CHECK(bytes == (2 * others + others + ranks * others + others + ranks * others) * count * 4);
+}
+
 TEST_CASE("bytes are counted exactly as the algorithms' descriptions say") {
   for (std::size_t ranks = 1; ranks <= 9; ++ranks) {
     std::vector<std::size_t> const some{0, 1, ranks - 1, ranks, ranks + 1, 7919, 70001};
