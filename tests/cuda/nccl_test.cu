@@ -17,6 +17,17 @@ namespace {
 /// Sizes around the limit from which ranks reduce a part each (64 KiB), and parts of unequal size.
 constexpr std::size_t counts[] = {1, 5, 1000, 16383, 16384, 20011};
 
+/// An engine of one rank that only knows for how long it is asked to wait for news of failures.
+struct waiting_engine {
+  std::size_t rank() const { return 0; }
+  std::size_t size() const { return 1; }
+  void send(void const*, std::size_t, std::size_t, int) {}
+  void receive(void*, std::size_t, std::size_t, int) {}
+  void barrier() {}
+  waiting_engine split(std::int64_t) { return *this; }
+  std::string failure_within(double seconds) { return std::to_string(seconds); }
+};
+
 /// Calls f(mesh) for as many GPUs as there are, and fewer.
 template <class F>
 void each_mesh(F const& f) {
@@ -58,6 +69,20 @@ struct greatest_common_divisor {
 }  // namespace
 
 LOCKSTEP_FUNCTION(further_from_zero, (a, b), a* a < b * b ? b : a);
+
+TEST_CASE("an error of NCCL waits for another rank's report for 0.2 s, or half of a shorter timeout") {
+  ls::engine_state<waiting_engine> host(waiting_engine{}, ls::device::cpu());
+  auto const waited = [&](double timeout, std::exception const& own) {
+    return ls::cuda::cause_elsewhere(host, timeout, own);
+  };
+  ls::communication_error const of_nccl("NCCL gave unhandled system error");
+  CHECK(waited(30, of_nccl) == std::to_string(0.2));
+  CHECK(waited(0.4, of_nccl) == std::to_string(0.2));
+  CHECK(waited(0.3, of_nccl) == std::to_string(0.15));
+  CHECK(waited(0.01, of_nccl) == std::to_string(0.005));
+  CHECK(waited(0, of_nccl) == std::to_string(0.2));  // no timeout
+  CHECK(waited(30, ls::out_of_memory("a rank's own error")) == "");
+}
 
 TEST_CASE("two GPUs: reductions have the bits of the tree over ranks") {
   each_mesh([](ls::mesh const& mesh) {

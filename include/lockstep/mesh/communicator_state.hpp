@@ -38,6 +38,11 @@ class communicator_state {
   virtual std::shared_ptr<communicator_state> split(std::int64_t color) = 0;
   virtual void send(void const* from, std::size_t bytes, std::size_t peer, int tag) = 0;
   virtual void receive(void* to, std::size_t bytes, std::size_t peer, int tag) = 0;
+  /// Where the engine can, from and to memory of a device; otherwise they return false, having done nothing.
+  virtual bool send_from(std::shared_ptr<message_memory> const& device, void const* from, std::size_t bytes,
+                         std::size_t peer, int tag) = 0;
+  virtual bool receive_to(std::shared_ptr<message_memory> const& device, void* to, std::size_t bytes, std::size_t peer,
+                          int tag) = 0;
   /// Where the engine can, ends what the others wait for, since this rank fails; `why` follows "rank 1 failed".
   virtual void interrupt(char const* why) noexcept = 0;
   /// Why the run has failed, as soon as the engine knows that it has; empty when it does not within some seconds.
@@ -145,6 +150,29 @@ class engine_state final : public communicator_state {
   }
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) override {
     measured([&](traffic&) { engine_.receive(to, bytes, peer, tag); });
+  }
+  bool send_from([[maybe_unused]] std::shared_ptr<message_memory> const& device, [[maybe_unused]] void const* from,
+                 [[maybe_unused]] std::size_t bytes, [[maybe_unused]] std::size_t peer,
+                 [[maybe_unused]] int tag) override {
+    if constexpr (!has_device_messages<Engine>) {
+      return false;
+    } else {
+      measured([&](traffic& sent) {
+        engine_.send_from(device, from, bytes, peer, tag);
+        sent += {1, bytes};
+      });
+      return true;
+    }
+  }
+  bool receive_to([[maybe_unused]] std::shared_ptr<message_memory> const& device, [[maybe_unused]] void* to,
+                  [[maybe_unused]] std::size_t bytes, [[maybe_unused]] std::size_t peer,
+                  [[maybe_unused]] int tag) override {
+    if constexpr (!has_device_messages<Engine>) {
+      return false;
+    } else {
+      measured([&](traffic&) { engine_.receive_to(device, to, bytes, peer, tag); });
+      return true;
+    }
   }
   void interrupt([[maybe_unused]] char const* why) noexcept override {
     if constexpr (has_interrupt<Engine>) engine_.interrupt(why);

@@ -5,7 +5,9 @@
 #include <cstdint>
 
 #include "../core/error.hpp"
+#include "../core/memory.hpp"
 #include "collective.hpp"
+#include "message_memory.hpp"
 #include "rank_reduction.hpp"
 
 namespace lockstep {
@@ -103,6 +105,15 @@ template <class Engine>
 concept has_interrupt = requires(Engine& engine, char const* why) {
   { engine.interrupt(why) }
   noexcept;
+};
+
+/// Sends from and receives to memory of a device as it lies there, in a run in which use_device has said so.
+template <class Engine>
+concept has_device_messages = requires(Engine& engine, std::shared_ptr<message_memory> const& device, void const* from,
+                                       void* to, std::size_t bytes, std::size_t peer, int tag) {
+  { engine.use_device(device) } -> std::same_as<bool>;
+  engine.send_from(device, from, bytes, peer, tag);
+  engine.receive_to(device, to, bytes, peer, tag);
 };
 
 /// Tells why the run has failed as soon as it has, or an empty text when it does not within some seconds.

@@ -57,26 +57,24 @@ class mpi_engine {
     return holds_within(seconds, failed) ? run_.transport->failed(run_.number).reason : "";
   }
 
-  void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
-    std::string const what = tag == collective_tag ? where() : text_of({"send to rank ", peer});
-    check_failure(what);
-    unsent const out{*run_.transport, run_.transport->send(envelope(rank_, peer, tag, bytes), from)};
-    if (!out.message) return;
-    wait(
-        what, peer, [&] { return run_.transport->sent(*out.message); }, out.message.get());
-  }
+  void send(void const* from, std::size_t bytes, std::size_t peer, int tag) { send(nullptr, from, bytes, peer, tag); }
+  void receive(void* to, std::size_t bytes, std::size_t peer, int tag) { receive(nullptr, to, bytes, peer, tag); }
 
-  void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
-    std::string const what =
-        tag == collective_tag ? where() : text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag});
-    auto const wanted = envelope(peer, rank_, tag, bytes);
-    std::unique_ptr<typename mpi_transport<Compilation>::letter> found;
-    wait(
-        what, peer, [&] { return (found = run_.transport->take(wanted)) != nullptr; }, nullptr);
-    if (tag == collective_tag) check_call(found->head, peer);
-    if (found->head.bytes != bytes) fail(what, text_of({"rank ", peer, " sent ", found->head.bytes, " bytes"}));
-    found->copy_to(to);
-    run_.transport->recycle(*found);
+  /// What the messages of this rank's device lie in, from now on.
+  bool use_device(std::shared_ptr<message_memory> const& device) {
+    if (!mpi_library::takes_device_memory()) return false;
+    run_.transport->receive_on(device);
+    return true;
+  }
+  void send_from(std::shared_ptr<message_memory> const& device, void const* from, std::size_t bytes, std::size_t peer,
+                 int tag) {
+    device->settle();
+    send(device, from, bytes, peer, tag);
+  }
+  void receive_to(std::shared_ptr<message_memory> const& device, void* to, std::size_t bytes, std::size_t peer,
+                  int tag) {
+    device->settle();
+    receive(device.get(), to, bytes, peer, tag);
   }
 
   /// Where there are no two levels, everybody hears from everybody through ever more distant neighbors.
@@ -133,6 +131,29 @@ class mpi_engine {
       if (message) transport.abandon(*message);
     }
   };
+
+  /// `device` is where the data lie; null for the host's memory.
+  void send(std::shared_ptr<message_memory> const& device, void const* from, std::size_t bytes, std::size_t peer,
+            int tag) {
+    std::string const what = tag == collective_tag ? where() : text_of({"send to rank ", peer});
+    check_failure(what);
+    unsent const out{*run_.transport, run_.transport->send(envelope(rank_, peer, tag, bytes), from, device)};
+    if (!out.message) return;
+    wait(
+        what, peer, [&] { return run_.transport->sent(*out.message); }, out.message.get());
+  }
+  void receive(message_memory* device, void* to, std::size_t bytes, std::size_t peer, int tag) {
+    std::string const what =
+        tag == collective_tag ? where() : text_of({"receive of ", bytes, " bytes from rank ", peer, " with tag ", tag});
+    auto const wanted = envelope(peer, rank_, tag, bytes);
+    std::unique_ptr<typename mpi_transport<Compilation>::letter> found;
+    wait(
+        what, peer, [&] { return (found = run_.transport->take(wanted)) != nullptr; }, nullptr);
+    if (tag == collective_tag) check_call(found->head, peer);
+    if (found->head.bytes != bytes) fail(what, text_of({"rank ", peer, " sent ", found->head.bytes, " bytes"}));
+    found->copy_to(to, device);
+    run_.transport->recycle(*found);
+  }
 
   two_level::grid<mpi_engine> levels(traffic& sent) { return {composed::link<mpi_engine>{*this, sent}, machines_}; }
 

@@ -24,11 +24,15 @@ class mpi_inbox {
    public:
     mpi_envelope head = {};
 
-    /// To memory of head.bytes, when it has come whole.
-    void copy_to(void* to) const {
+    /// To memory of head.bytes, when it has come whole: on `device`, if that is not null.
+    void copy_to(void* to, message_memory* device = nullptr) const {
       auto* out = static_cast<unsigned char*>(to);
       for (piece const& each : pieces_) {
-        if (each.size != 0) std::memcpy(out, each.begin, each.size);
+        message_memory* const copies = device ? device : each.bytes.device();
+        if (each.size != 0 && copies)
+          copies->copy(out, each.begin, each.size);
+        else if (each.size != 0)
+          std::memcpy(out, each.begin, each.size);
         out += each.size;
       }
     }
@@ -41,7 +45,7 @@ class mpi_inbox {
    private:
     friend mpi_inbox;
     struct piece {
-      std::unique_ptr<unsigned char[]> bytes;
+      mpi_buffer bytes;
       unsigned char const* begin;
       std::size_t size;
       MPI_Request request;
@@ -71,16 +75,27 @@ class mpi_inbox {
     unwanted_.remove_if([&](letter& l) { return (l.unwanted_ || whole(l)) && landed(l); });
   }
 
-  /// A message within this process.
-  void put(mpi_envelope const& head, void const* data) {
+  /// Where pieces go that come from memory of devices: null for the host.
+  void receive_on(std::shared_ptr<message_memory> device) { device_ = std::move(device); }
+  /// Keeps no memory of devices.
+  void leave_devices() {
+    device_ = nullptr;
+    spare_.leave_devices();
+  }
+
+  /// A message within this process. `device` is where the data lie, if not in the host's memory.
+  void put(mpi_envelope const& head, void const* data, message_memory* device = nullptr) {
     letters_.emplace_back();
     letter& l = letters_.back();
     l.head = head;
     l.opened_ = true;
     l.matched_ = head.bytes;
     if (head.bytes == 0) return;
-    auto copy = std::make_unique_for_overwrite<unsigned char[]>(head.bytes);
-    std::memcpy(copy.get(), data, head.bytes);
+    mpi_buffer copy(head.bytes);
+    if (device)
+      device->copy(copy.get(), data, head.bytes);
+    else
+      std::memcpy(copy.get(), data, head.bytes);
     unsigned char const* const begin = copy.get();
     l.pieces_.push_back({std::move(copy), begin, head.bytes, MPI_REQUEST_NULL});
   }
@@ -133,7 +148,8 @@ class mpi_inbox {
     auto const open = key.second == 0 ? open_.end() : open_.find(key);
     if (open != open_.end()) {
       letter& l = *open->second;
-      receive(l, message, spare_.take(), static_cast<std::size_t>(bytes));
+      bool const on_device = static_cast<std::uint32_t>(key.second) >= first_device_stream;
+      receive(l, message, spare_.take(on_device ? device_ : nullptr), static_cast<std::size_t>(bytes));
       l.matched_ += static_cast<std::size_t>(bytes);
       ++piece_count_;
       close_when_matched(l);
@@ -145,9 +161,9 @@ class mpi_inbox {
     l.stream_ = key.second;
     if (l.stream_ != 0) open_[key] = &l;
     auto const size = static_cast<std::size_t>(bytes);
-    receive(l, message, std::make_unique_for_overwrite<unsigned char[]>(size), size);
+    receive(l, message, mpi_buffer(size), size);
   }
-  void receive(letter& l, MPI_Message& message, std::unique_ptr<unsigned char[]> bytes, std::size_t size) {
+  void receive(letter& l, MPI_Message& message, mpi_buffer bytes, std::size_t size) {
     unsigned char* const begin = bytes.get();
     l.pieces_.push_back({std::move(bytes), begin, size, MPI_REQUEST_NULL});
     mpi_library::check(MPI_Imrecv(begin, static_cast<int>(size), MPI_BYTE, &message, &l.pieces_.back().request),
@@ -208,6 +224,7 @@ class mpi_inbox {
   std::list<letter> unwanted_;                   // until MPI is through with them
   std::map<std::pair<int, int>, letter*> open_;  // by process and stream: of which more will come
   mpi_pieces spare_;
+  std::shared_ptr<message_memory> device_;
   std::uint64_t piece_count_ = 0;
 };
 

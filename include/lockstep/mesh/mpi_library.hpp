@@ -5,6 +5,9 @@
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
+#if defined(OPEN_MPI) && __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
 
 #include <atomic>
 #include <cstdlib>
@@ -28,6 +31,24 @@ class mpi_library {
 
   /// Processes are gone or in unknown states: finalizing would wait for them.
   void leave_open() { open_ = true; }
+
+  /// Whether MPI can be given memory of CUDA's devices: as it says itself, or as LOCKSTEP_CUDA_AWARE_MPI=1 or 0 says,
+  /// for an MPI that cannot tell.
+  static bool takes_device_memory() {
+    static bool const found = [] {
+      char const* const said = std::getenv("LOCKSTEP_CUDA_AWARE_MPI");
+      if (said && *said) return *said != '0';
+#if defined(MPIX_CUDA_AWARE_SUPPORT) || defined(MPIX_CUDA_AWARE_MPI_SUPPORT)
+      return MPIX_Query_cuda_support() == 1;
+#elif defined(MPIX_GPU_SUPPORT_CUDA)
+      int cuda = 0;
+      return MPIX_GPU_query_support(MPIX_GPU_SUPPORT_CUDA, &cuda) == MPI_SUCCESS && cuda != 0;
+#else
+      return false;
+#endif
+    }();
+    return found;
+  }
 
   /// Throws communication_error unless `code` is MPI_SUCCESS.
   static void check(int code, char const* call) {

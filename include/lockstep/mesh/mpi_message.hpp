@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "message_memory.hpp"
 #include "mpi_library.hpp"
 
 namespace lockstep {
@@ -31,23 +32,71 @@ struct mpi_envelope {
 inline constexpr std::size_t mpi_inline_bytes = std::size_t{1} << 14;
 inline constexpr std::size_t mpi_piece_bytes = std::size_t{1} << 20;
 
-/// Uninitialized memory of pieces, kept for the next ones.
+/// MPI's tags of messages whose bytes follow in pieces. The pieces of those from `first_device_stream` on lie on
+/// devices.
+inline constexpr std::uint32_t mpi_streams = 16000;  // of each sort: every MPI has tags up to 32767
+inline constexpr std::uint32_t first_device_stream = 1 + mpi_streams;
+
+/// Uninitialized memory that MPI reads and writes, of the host or of a device.
+class mpi_buffer {
+ public:
+  mpi_buffer() = default;
+  explicit mpi_buffer(std::size_t bytes) : data_(new unsigned char[bytes]) {}
+  /// On the device if it has memory, otherwise on the host.
+  mpi_buffer(std::size_t bytes, std::shared_ptr<message_memory> device) {
+    data_ = static_cast<unsigned char*>(device->allocate(bytes));
+    if (data_)
+      device_ = std::move(device);
+    else
+      data_ = new unsigned char[bytes];
+  }
+  mpi_buffer(mpi_buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), device_(std::move(other.device_)) {}
+  mpi_buffer& operator=(mpi_buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(device_, other.device_);
+    return *this;
+  }
+  ~mpi_buffer() {
+    if (device_)
+      device_->deallocate(data_);
+    else
+      delete[] data_;
+  }
+
+  unsigned char* get() const { return data_; }
+  /// Null for memory of the host.
+  message_memory* device() const { return device_.get(); }
+
+ private:
+  unsigned char* data_ = nullptr;
+  std::shared_ptr<message_memory> device_;
+};
+
+/// Memory of pieces, kept for the next ones.
 class mpi_pieces {
  public:
-  using buffer = std::unique_ptr<unsigned char[]>;
-
-  buffer take() {
-    if (kept_.empty()) return std::make_unique_for_overwrite<unsigned char[]>(mpi_piece_bytes);
-    buffer last = std::move(kept_.back());
-    kept_.pop_back();
-    return last;
+  mpi_buffer take(std::shared_ptr<message_memory> const& device = nullptr) {
+    for (std::size_t i = kept_.size(); i-- > 0;)
+      if (kept_[i].device() == device.get()) {
+        std::swap(kept_[i], kept_.back());
+        mpi_buffer found = std::move(kept_.back());
+        kept_.pop_back();
+        return found;
+      }
+    return device ? mpi_buffer(mpi_piece_bytes, device) : mpi_buffer(mpi_piece_bytes);
   }
-  void give(buffer used) {
-    if (used && kept_.size() < 16) kept_.push_back(std::move(used));
+  void give(mpi_buffer used) {
+    if (used.get() && kept_.size() < most_kept) kept_.push_back(std::move(used));
+  }
+  /// Lets go of what lies on devices.
+  void leave_devices() {
+    std::erase_if(kept_, [](mpi_buffer const& each) { return each.device() != nullptr; });
   }
 
  private:
-  std::vector<buffer> kept_;
+  static constexpr std::size_t most_kept = 16;
+  std::vector<mpi_buffer> kept_;
 };
 
 /// Whether an operation of MPI is over.

@@ -26,31 +26,42 @@ class mpi_outbox {
    private:
     friend mpi_outbox;
     struct piece {
-      mpi_pieces::buffer bytes;
+      mpi_buffer bytes;
       MPI_Request request;
     };
+    void copy(void* to, std::size_t begin, std::size_t bytes) const {
+      if (device_)
+        device_->copy(to, data_ + begin, bytes);
+      else
+        std::memcpy(to, data_ + begin, bytes);
+    }
+
     mpi_envelope head_;
     unsigned char const* data_;
+    std::shared_ptr<message_memory> device_;  // where the data lie; null for the host
     int process_;
     std::size_t copied_ = 0;
-    mpi_pieces::buffer first_;
+    mpi_buffer first_;
     MPI_Request first_request_;
     std::deque<piece> pieces_;
   };
 
   explicit mpi_outbox(MPI_Comm processes) : comm_(processes) {}
 
-  std::shared_ptr<message> send(mpi_envelope head, void const* data, std::size_t process) {
+  /// `device` is where the data lie, if not in the host's memory.
+  std::shared_ptr<message> send(mpi_envelope head, void const* data, std::size_t process,
+                                std::shared_ptr<message_memory> device = nullptr) {
     auto m = std::make_shared<message>();
     std::size_t const now = head.bytes <= mpi_inline_bytes ? head.bytes : 0;
-    head.stream = now == head.bytes ? 0 : 1 + stream_++ % streams;
+    head.stream = now == head.bytes ? 0 : (device ? first_device_stream : 1) + stream_++ % mpi_streams;
     m->head_ = head;
     m->data_ = static_cast<unsigned char const*>(data);
+    m->device_ = std::move(device);
     m->process_ = static_cast<int>(process);
     m->copied_ = now;
-    m->first_ = std::make_unique_for_overwrite<unsigned char[]>(sizeof head + now);
+    m->first_ = mpi_buffer(sizeof head + now);
     std::memcpy(m->first_.get(), &head, sizeof head);
-    if (data) std::memcpy(m->first_.get() + sizeof head, data, now);
+    if (now != 0) m->copy(m->first_.get() + sizeof head, 0, now);
     post(*m, m->first_.get(), sizeof head + now, m->first_request_);
     messages_.push_back(m);
     post_pieces(*m);
@@ -68,6 +79,9 @@ class mpi_outbox {
     send(head, nullptr, static_cast<std::size_t>(m.process_));
   }
 
+  /// Keeps no memory of devices.
+  void leave_devices() { spare_.leave_devices(); }
+
   void advance() {
     messages_.remove_if([&](auto& m) {
       post_pieces(*m);
@@ -76,8 +90,7 @@ class mpi_outbox {
   }
 
  private:
-  static constexpr std::uint32_t streams = 32000;  // every MPI has tags up to 32767
-  static constexpr std::size_t most_pieces = 4;    // of a message at once
+  static constexpr std::size_t most_pieces = 4;  // of a message at once
 
   void post(message const& m, void const* data, std::size_t bytes, MPI_Request& request) {
     mpi_library::check(MPI_Isend(data, static_cast<int>(bytes), MPI_BYTE, m.process_, static_cast<int>(m.head_.stream),
@@ -91,8 +104,14 @@ class mpi_outbox {
     }
     while (!m.gone() && m.pieces_.size() < most_pieces) {
       std::size_t const size = std::min<std::size_t>(mpi_piece_bytes, m.head_.bytes - m.copied_);
-      m.pieces_.push_back({spare_.take(), MPI_REQUEST_NULL});
-      std::memcpy(m.pieces_.back().bytes.get(), m.data_ + m.copied_, size);
+      m.pieces_.push_back({spare_.take(m.device_), MPI_REQUEST_NULL});
+      try {
+        m.copy(m.pieces_.back().bytes.get(), m.copied_, size);
+      } catch (...) {  // a device has failed; nobody is to wait for the rest
+        m.pieces_.pop_back();
+        abandon(m);
+        throw;
+      }
       post(m, m.pieces_.back().bytes.get(), size, m.pieces_.back().request);
       m.copied_ += size;
     }

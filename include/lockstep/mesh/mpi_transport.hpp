@@ -62,11 +62,18 @@ class mpi_transport {
   }
 
   /// Begins to send. The bytes must stay until `sent`, or until the message has been abandoned. Null when all is done.
-  std::shared_ptr<outgoing> send(mpi_envelope const& head, void const* data) {
+  /// `device` is where they lie, if not in the host's memory.
+  std::shared_ptr<outgoing> send(mpi_envelope const& head, void const* data,
+                                 std::shared_ptr<message_memory> device = nullptr) {
     std::lock_guard lock(mutex());
-    if (process_of(head.target) != me_) return out_.send(head, data, process_of(head.target));
-    in_.put(head, data);
+    if (process_of(head.target) != me_) return out_.send(head, data, process_of(head.target), std::move(device));
+    in_.put(head, data, device.get());
     return nullptr;
+  }
+  /// Where messages go, until forget_before, that come from memory of devices.
+  void receive_on(std::shared_ptr<message_memory> device) {
+    std::lock_guard lock(mutex());
+    in_.receive_on(std::move(device));
   }
   bool sent(outgoing const& m) {
     std::lock_guard lock(mutex());
@@ -139,6 +146,8 @@ class mpi_transport {
     std::lock_guard lock(mutex());
     runs_.erase(runs_.begin(), runs_.lower_bound(run));
     in_.forget_before(run);
+    in_.leave_devices();
+    out_.leave_devices();
   }
 
  private:

@@ -28,16 +28,20 @@ inline bool lies_on_gpu(void const* data) {
 /// between its start and its end the device's stream goes on.
 ///
 /// Reductions keep the order of the tree: where rounding could make another order differ, ranks exchange their elements
-/// by NCCL and a kernel combines them. Operators that GPUs cannot call, and messages, go through host memory.
+/// by NCCL and a kernel combines them. Operators that GPUs cannot call go through host memory, and so do messages where
+/// the host's engine does not take them from a GPU.
 class nccl_engine {
  public:
-  /// `world_rank` is this rank's number in the world.
+  /// `world_rank` is this rank's number in the world. `messages` is what the host's engine takes messages on this
+  /// rank's GPU from; null if it does not.
   nccl_engine(std::shared_ptr<communicator_state> host, std::shared_ptr<nccl_link> link,
-              std::shared_ptr<nccl_world> world, std::size_t world_rank)
+              std::shared_ptr<nccl_world> world, std::size_t world_rank,
+              std::shared_ptr<message_memory> messages = nullptr)
       : host_(std::move(host)),
         operations_(std::move(link), host_->rank(), host_->size()),
         world_(std::move(world)),
-        world_rank_(world_rank) {}
+        world_rank_(world_rank),
+        messages_(std::move(messages)) {}
 
   std::size_t rank() const { return host_->rank(); }
   std::size_t size() const { return host_->size(); }
@@ -98,17 +102,19 @@ class nccl_engine {
       world_->add_part(link);
       link->call("ncclCommSplit", state_of);
     });
-    return nccl_engine(host_->split(color), link, world_, world_rank_);
+    return nccl_engine(host_->split(color), link, world_, world_rank_, messages_);
   }
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
     if (!lies_on_gpu(from)) return host_->send(from, bytes, peer, tag);
+    if (messages_ && host_->send_from(messages_, from, bytes, peer, tag)) return;
     auto const values = composed::scratch(bytes);
     where().state().copy_to_host(values.get(), from, bytes);
     host_->send(values.get(), bytes, peer, tag);
   }
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
     if (!lies_on_gpu(to)) return host_->receive(to, bytes, peer, tag);
+    if (messages_ && host_->receive_to(messages_, to, bytes, peer, tag)) return;
     auto const values = composed::scratch(bytes);
     host_->receive(values.get(), bytes, peer, tag);
     where().state().copy_from_host(to, values.get(), bytes);
@@ -321,6 +327,7 @@ class nccl_engine {
   nccl_operations operations_;
   std::shared_ptr<nccl_world> world_;
   std::size_t world_rank_;
+  std::shared_ptr<message_memory> messages_;
   std::uint64_t next_ = 0;
   std::map<std::uint64_t, started> started_;
 };

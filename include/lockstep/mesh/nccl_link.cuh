@@ -5,6 +5,7 @@
 #include <nccl.h>
 
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -111,10 +112,11 @@ class nccl_link {
     return f(comm_);
   }
   [[noreturn, gnu::cold, gnu::noinline]] void throw_late(char const* name) const {
-    std::string text = text_of({name, " on gpu:", number_, operation::text(), ": waited "});
-    append_number(text, timeout_);
-    throw communication_error(text +
-                              " s for NCCL to reach the other ranks; longer work needs a longer mesh::set_timeout");
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%g", timeout_);
+    throw communication_error(
+        text_of({name, " on gpu:", number_, operation::text(), ": waited ", static_cast<char const*>(seconds),
+                 " s for NCCL to reach the other ranks; longer work needs a longer mesh::set_timeout"}));
   }
   template <class F>
   void on_this_gpu(F const& f) noexcept {

@@ -10,8 +10,10 @@
 
 #include "../core/background_thread.hpp"
 #include "communicator.hpp"
+#include "gpu_message_memory.cuh"
 #include "mesh.hpp"
 #include "nccl_engine.cuh"
+#include "nccl_failures.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -41,6 +43,11 @@ class process_gpu_links {
   template <class Engine>
   communicator connect(Engine engine, device const& where, std::size_t rank) {
     check(cudaSetDevice(where.number()), "cudaSetDevice", where.name(), ", asked to run a rank");
+    std::shared_ptr<message_memory> messages;
+    if constexpr (has_device_messages<Engine>) {
+      messages = std::make_shared<gpu_message_memory>(where);
+      if (!engine.use_device(messages)) messages = nullptr;
+    }
     auto host = std::make_shared<engine_state<Engine>>(std::move(engine), where);
     std::size_t const place = rank - first_;
     if (!all_have_joined(*host, place)) {
@@ -49,7 +56,7 @@ class process_gpu_links {
       host->run(moving<ncclUniqueId>(collective_kind::broadcast, &id, &id, 1, 0, "number of a communicator of NCCL"));
       join(*host, where, place, id, rank);
     }
-    return communicator(nccl_engine(std::move(host), world_->link(place), world_, rank), where);
+    return communicator(nccl_engine(std::move(host), world_->link(place), world_, rank, std::move(messages)), where);
   }
   /// What this rank has agreed to it has queued, or ended what the others wait for.
   void fail() {}
@@ -57,13 +64,10 @@ class process_gpu_links {
   /// other processes' GPUs.
   void settle() noexcept {
     failed_ = true;
-    for (double const end = seconds_now() + grace; !world_->idle() && seconds_now() < end;)
+    for (double const end = seconds_now() + failure_grace; !world_->idle() && seconds_now() < end;)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (!world_->idle()) world_->abort_all();
   }
-  /// Seconds that collectives may still take when a rank has failed: all have queued them, unless it was that which
-  /// failed. Shorter than the time for which processes wait for each other then.
-  static constexpr double grace = 0.2;
 
  private:
   bool all_have_joined(communicator_state& host, std::size_t place) const {
@@ -120,7 +124,7 @@ class nccl_watch {
       : thread_([world = std::move(world), &failed](auto const& sleeps) {
           while (sleeps(0.005))
             if (failed()) {
-              if (sleeps(process_gpu_links::grace)) world->abort_all();
+              if (sleeps(failure_grace)) world->abort_all();
               return;
             }
         }) {}

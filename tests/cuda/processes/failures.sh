@@ -21,10 +21,12 @@ check leaves 1 0 "$call" 'rank 1 has returned without calling'
 check is-killed 1 0 "$call" 'rank 1 (process ' 'which has ended'
 check stops 1 0 "$call" 'waited 1 s' 'which is stopped'
 check throws 0 0 "$call" 'rank 1 failed: gives up'
+DEVICE_MPI=1 check device-message-stops 0 0 'send to rank 1 on rank 0 of 2' 'waited 1 s'
 # The last call of NCCL, which all ranks have agreed to make: rank 0 has queued its part and waits for its GPU, or calls
 # NCCL when rank 1 has failed, and hears of a communicator that was aborted. That is not what went wrong. The same where
 # communicators are made.
 for shared in 1 0; do
+  check nccl-late $shared 0 'ncclCommInitRankConfig on gpu:0' 'waited 1 s for NCCL to reach the other ranks'
   check nccl $shared 3 'rank 1 failed: ' 'unhandled system error'
   check nccl-first $shared 3 "$call: rank 1 failed: " 'unhandled system error'
   check nccl-joining $shared 0 'a communicator of NCCL, on gpu:0: rank 1 failed: ' 'unhandled system error'

@@ -26,6 +26,8 @@ function(lockstep_gpu_processes_test name processes gpus shared mesh)
 endfunction()
 lockstep_gpu_processes_test(processes_2 2 1 1 mpi_gpu)
 lockstep_gpu_processes_test(processes_2_messages 2 1 0 mpi_gpu)
+lockstep_gpu_processes_test(processes_2_device_messages 2 1 0 mpi_gpu)  # of an MPI that takes memory of GPUs
+set_property(TEST cuda.processes_2_device_messages APPEND PROPERTY ENVIRONMENT DEVICE_MPI=1)
 lockstep_gpu_processes_test(processes_2_of_2 2 2 1 mpi_gpu:2)
 
 add_test(NAME cuda.processes_failures

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <string>
 
+#include "device_mpi.hpp"
 #include "mesh/collective_checks.hpp"
 #include "nn/trainer_support.hpp"
 
@@ -62,6 +63,49 @@ void check_others(ls::mesh const& mesh, std::string& wrong) {
     if (!ls::all(members == (ranks + 1 - me % 2) / 2)) return "parts";
     return messages_keep_their_order(comm) ? "" : "messages";
   });
+}
+
+/// Messages between GPUs, and between a GPU and the host, of every length that is sent in another way: those of several
+/// pieces are MPI's to copy where it can.
+void check_messages(ls::mesh const& mesh, std::string& wrong) {
+  std::vector<std::size_t> const counts{0, 3, 5000, 300001, 2000003};
+  std::size_t const sent_before = device_mpi::sent, received_before = device_mpi::received;
+  on_ranks(mesh, wrong, [&](ls::communicator& comm) -> std::string {
+    std::size_t const ranks = comm.size(), me = comm.rank(), next = (me + 1) % ranks, before = (me + ranks - 1) % ranks;
+    auto const values = [](std::size_t rank, std::size_t count) {
+      return ls::cast<int>(ls::indices() % 1009 * 3) + static_cast<int>(rank + count % 7);
+    };
+    for (std::size_t count : counts) {
+      ls::array<int> mine(comm.device(), ls::shape{count}), theirs(comm.device(), ls::shape{count});
+      ls::array<int> want(comm.device(), ls::shape{count});
+      theirs = -1;
+      mine = values(me, count);  // may not have been computed yet when it is sent
+      want = values(before, count);
+      std::span<int const> const on_gpu(mine.data(), count);
+      std::vector<int> const on_host = mine.to_host();
+      std::vector<int> host(count, -2);
+      comm.send(on_gpu, next, 1);
+      comm.send(on_gpu, next, 2);
+      comm.send(std::span(on_host), next, 3);
+      mine = 0;  // its reader has what it needs
+      comm.receive(std::span(theirs.data(), count), before, 1);
+      if (count != 0 && !ls::all(theirs == want)) return "a message between GPUs of " + std::to_string(count);
+      comm.receive(std::span(host), before, 2);
+      if (host != want.to_host()) return "a message from a GPU to the host of " + std::to_string(count);
+      theirs = -3;
+      comm.receive(std::span(theirs.data(), count), before, 3);
+      if (count != 0 && !ls::all(theirs == want)) return "a message from the host to a GPU of " + std::to_string(count);
+    }
+    comm.barrier();
+    return "";
+  });
+  char const* const shared = std::getenv("LOCKSTEP_SHARED_MEMORY");
+  bool const by_mpi = device_mpi::says_so() && mesh.size() > 1 && shared && *shared == '0';
+  std::size_t const most = by_mpi ? 2 * 4 * (5000 + 300001 + 2000003) : 0;
+  std::size_t const sent = device_mpi::sent - sent_before, received = device_mpi::received - received_before;
+  if (wrong.empty() && (sent != most || received != most))
+    wrong = "MPI was given " + std::to_string(sent) + " bytes on GPUs to send and " + std::to_string(received) +
+            " to receive, expected " + std::to_string(most);
 }
 
 /// Arrays over the GPUs of all processes: the values of plain loops.
@@ -133,6 +177,7 @@ int check_all_on(ls::mesh const& mesh) {
   check<std::int64_t, exact>(mesh, ls::plus{}, wrong);
   check<double, exact>(mesh, twice_left{}, wrong);
   check_others(mesh, wrong);
+  check_messages(mesh, wrong);
   check_sharded(mesh, wrong);
   check_training(mesh, wrong);
   check_recovery(mesh, wrong);
@@ -151,6 +196,8 @@ int check_all_on(ls::mesh const& mesh) {
 bool nccl_fails(std::string const& how) { return how.compare(0, 4, "nccl") == 0; }
 /// Seconds that this process hesitates where NCCL is called that rank 1's call may fail before.
 std::atomic<double> hesitation{0};
+/// Whether NCCL is never done with what it has begun.
+std::atomic<bool> nccl_is_late{false};
 /// Whether this process's making of a communicator fails, late: the simulator's other ranks, unlike NCCL's, would wait
 /// for this one.
 std::atomic<bool> joining_fails{false};
@@ -175,15 +222,24 @@ void fail(std::string const& how, ls::communicator& comm) {
   }
 }
 
+/// Rank 1 is stopped while rank 0 sends it more than is on its way at a time.
+void send_to_stopped(ls::communicator& comm) {
+  ls::array<int> const large = ls::full<int>(comm.device(), 1 << 23, 1);
+  if (comm.rank() == 1) raise(SIGSTOP);
+  comm.send(std::span<int const>(large.data(), large.size()), 1);
+}
+
 int run_failing(ls::mesh mesh, std::string const& how) {
   mesh.set_timeout(1);
   if (how == "nccl-joining" && mesh.is_local(0)) hesitation = 0.5;
+  nccl_is_late = how == "nccl-late";
   joining_fails = how == "nccl-joining" && mesh.is_local(1);
   double const begun = ls::seconds_now();
   try {
     ls::spmd(mesh, [&](ls::communicator& comm) {
       ls::array<float> values = ls::full<float>(comm.device(), 10, 1.0f);
       comm.all_reduce(values, ls::plus{});
+      if (how == "device-message-stops") return send_to_stopped(comm);
       if (how == "nccl-first" && comm.rank() == 0) hesitation = 0.5;
       if (comm.rank() == 1) fail(how, comm);
       if (comm.rank() == 1 && !nccl_fails(how)) return;
@@ -210,6 +266,12 @@ ncclResult_t ncclAllReduce(void const* from, void* to, std::size_t count, ncclDa
   static auto* const real = gpu_processes::next(&ncclAllReduce, "ncclAllReduce");
   gpu_processes::hesitate();
   return real(from, to, count, type, op, comm, stream);
+}
+ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
+  static auto* const real = gpu_processes::next(&ncclCommGetAsyncError, "ncclCommGetAsyncError");
+  ncclResult_t const status = real(comm, state);
+  if (gpu_processes::nccl_is_late) *state = ncclInProgress;
+  return status;
 }
 ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id, int rank, ncclConfig_t* how) {
   static auto* const real = gpu_processes::next(&ncclCommInitRankConfig, "ncclCommInitRankConfig");
