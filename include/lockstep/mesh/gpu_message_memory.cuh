@@ -22,13 +22,13 @@ class gpu_message_memory final : public message_memory {
   void settle() override { where_.state().synchronize(); }
   void* allocate(std::size_t bytes) noexcept override {
     void* data = nullptr;
-    on_this_gpu([&] {
+    on_gpu(where_.number(), [&] {
       if (cudaMalloc(&data, bytes) != cudaSuccess) static_cast<void>(cudaGetLastError());
     });
     return data;
   }
   void deallocate(void* data) noexcept override {
-    on_this_gpu([&] { static_cast<void>(cudaFree(data)); });
+    on_gpu(where_.number(), [&] { static_cast<void>(cudaFree(data)); });
   }
   void copy(void* to, void const* from, std::size_t bytes) override {
     device_scope const scope(where_.number());
@@ -38,15 +38,6 @@ class gpu_message_memory final : public message_memory {
   }
 
  private:
-  template <class F>
-  void on_this_gpu(F const& f) noexcept {
-    int before = where_.number();
-    static_cast<void>(cudaGetDevice(&before));
-    static_cast<void>(cudaSetDevice(where_.number()));
-    f();
-    static_cast<void>(cudaSetDevice(before));
-  }
-
   device where_;
   cudaStream_t stream_ = nullptr;
 };

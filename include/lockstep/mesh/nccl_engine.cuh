@@ -10,6 +10,7 @@
 #include "communicator_state.hpp"
 #include "nccl_failures.cuh"
 #include "nccl_operations.cuh"
+#include "nccl_world.cuh"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {

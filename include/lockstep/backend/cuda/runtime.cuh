@@ -69,6 +69,16 @@ class device_scope {
   int number_, before_ = 0;
 };
 
+/// Calls f() with this GPU as the current one, if CUDA can: for what has to be tried in any case.
+template <class F>
+void on_gpu(int number, F const& f) noexcept {
+  int before = number;
+  static_cast<void>(cudaGetDevice(&before));
+  static_cast<void>(cudaSetDevice(number));
+  f();
+  static_cast<void>(cudaSetDevice(before));
+}
+
 /// In debug mode waits for what was queued last, so that a kernel's error names what it belongs to. Not while the
 /// stream is being captured into a graph, when nothing runs.
 template <class... Doing>
