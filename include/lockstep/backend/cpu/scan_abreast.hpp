@@ -25,11 +25,6 @@ class abreast_scan {
  public:
   explicit abreast_scan(scan_rule<T, Op> const& rule) : rule_(rule) {}
 
-  /// What has been combined of row r. Where nothing has been, the first element is taken as it is.
-  void begin(index r, T const& combined) {
-    last_[r] = combined;
-    begun_ = true;
-  }
   /// Scans the next count <= columns_of_tile elements of the rows, which begin at multiples of the strides. `in` may be
   /// `out`.
   void scan(T const* in, index in_stride, index count, T* out, index out_stride) {

@@ -30,7 +30,10 @@ class key_heads {
       ++first, --count;
       if (count == 0) return;
     }
-    if (memory_) return compare(memory_ + first, count, marks);
+    if (memory_) {
+      fetch_values(memory_ + first, count, fetch_ahead_bytes);
+      return compare(memory_ + first, count, marks);
+    }
     local_values<Key, buffer_length + 1> near;
     reader_.read(first - 1, first + count, near.data());
     compare(near.data() + 1, count, marks);
@@ -65,28 +68,40 @@ class segment_heads {
 /// How the elements of a block are combined, one piece after the other.
 template <class T, class Op, bool InRegisters = scans_in_registers<T, Op>>
 struct keyed_run {
+  static constexpr bool streams = true;  ///< scan() itself can write past the caches
   using registers = keyed_block_scan<T, Op>;
   using mark = typename registers::mark;
   T running = registers::identity;
 
-  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out) {
-    if (rule.inclusive)
-      running = registers::template scan<true>(in, marks, out, count, running, T{});
+  /// `past_caches` needs `out` to be aligned to 64 bytes.
+  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out, bool past_caches) {
+    if (past_caches)
+      scan<true>(rule, in, marks, count, out);
     else
-      running = registers::template scan<false>(in, marks, out, count, running, rule.initial);
+      scan<false>(rule, in, marks, count, out);
   }
   static void prepend(scan_rule<T, Op> const& rule, T const& prefix, T* values, index count) {
     apply_prefix(values, count, rule.op, &prefix, values);
+  }
+
+ private:
+  template <bool PastCaches>
+  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out) {
+    if (rule.inclusive)
+      running = registers::template scan<true, PastCaches>(in, marks, out, count, running, T{});
+    else
+      running = registers::template scan<false, PastCaches>(in, marks, out, count, running, rule.initial);
   }
 };
 /// An exclusive scan's first value of a block is what comes before: it is not known yet.
 template <class T, class Op>
 struct keyed_run<T, Op, false> {
+  static constexpr bool streams = false;
   using mark = std::int8_t;
   T running{};
   bool begun = false;
 
-  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out) {
+  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out, bool) {
     index i = 0;
     if (!begun && !marks[0]) {
       running = in[i++];
@@ -128,6 +143,7 @@ class keyed_scanner {
         total_(extents[0]),
         blocks_((total_ + scan_block - 1) / scan_block),
         past_caches_(past_caches && is_large_output(extents.size() * sizeof(T))),
+        streams_(run::streams && past_caches_ && reinterpret_cast<std::uintptr_t>(target) % 64 == 0),
         chain_(blocks_) {}
 
   /// Takes blocks in order until none is left.
@@ -158,9 +174,11 @@ class keyed_scanner {
     for (index at = first; at < last; at += buffer_length) {
       index const count = std::min(buffer_length, last - at);
       heads_.mark(at, count, marks.data());
-      T* const out = !past_caches_ ? target_ + at : headed ? results.data() : held + (at - first);
-      state.scan(rule_, read(at, count, values.data()), marks.data(), count, out);
-      if (past_caches_ && headed) stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
+      bool const at_once = headed && streams_;
+      T* const out = !past_caches_ || at_once ? target_ + at : headed ? results.data() : held + (at - first);
+      state.scan(rule_, read(at, count, values.data()), marks.data(), count, out, at_once);
+      if (past_caches_ && headed && !at_once)
+        stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
       if (headed) continue;
       index const until = first_mark(marks.data(), count);
       headed = until < count;
@@ -204,7 +222,7 @@ class keyed_scanner {
   value const* memory_;
   T* target_;
   index total_, blocks_;
-  bool past_caches_;
+  bool past_caches_, streams_;
   prefix_chain<T> chain_;
 };
 

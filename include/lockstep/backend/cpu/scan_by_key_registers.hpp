@@ -15,7 +15,7 @@ struct keyed_register_scan;
 template <class T, class Op, std::size_t... L>
 struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, Op, false, std::index_sequence<L...>> {
   using base = register_scan<T, Op, false, std::index_sequence<L...>>;
-  using base::width, base::part, base::two_parts, base::group, base::combine;
+  using base::width, base::part, base::two_parts, base::group, base::combine, base::all_last, base::low_total;
   static constexpr T identity = base::operation::identity;
   using typename base::vector;
   /// -1 (all bits) where the scan begins anew, otherwise 0.
@@ -23,8 +23,9 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
   typedef mark bits __attribute__((vector_size(vector_bytes)));
 
   /// out[i] = what was combined since the last mark up to in[i], after `running` where there is none; `in` may be
-  /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark.
-  template <bool Inclusive>
+  /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark. PastCaches
+  /// needs `out` to be aligned to 32 bytes.
+  template <bool Inclusive, bool PastCaches>
   static T scan(T const* in, mark const* marks, T* out, index count, T running, T initial) {
     vector carry = base::all_lanes(running);
     vector const initials = base::all_lanes(Inclusive ? identity : initial);
@@ -33,14 +34,15 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
       fetch<2, group * sizeof(T)>(reinterpret_cast<std::uintptr_t>(in + i) + fetch_ahead_bytes);
       if (!any(marks + i)) {
         typename base::scanned const now(in + i);
-        now.template write<Inclusive, false>(out + i, carry, initials);
+        now.template write<Inclusive, PastCaches>(out + i, carry, initials);
         carry = combine(carry, now.sum);
       } else {
         for (index k = i; k < i + group; k += width)
-          carry = step<Inclusive>(in + k, marks + k, out + k, carry, initials);
+          carry = step<Inclusive, PastCaches>(in + k, marks + k, out + k, carry, initials);
       }
     }
-    for (; i + width <= count; i += width) carry = step<Inclusive>(in + i, marks + i, out + i, carry, initials);
+    for (; i + width <= count; i += width)
+      carry = step<Inclusive, PastCaches>(in + i, marks + i, out + i, carry, initials);
     T sum = carry[0];
     for (; i < count; ++i) {
       T const before = marks[i] ? identity : sum;
@@ -52,14 +54,14 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
 
  private:
   /// One vector; returns the carry for the next.
-  template <bool Inclusive>
+  template <bool Inclusive, bool PastCaches>
   [[gnu::always_inline]] static vector step(T const* in, mark const* marks, T* out, vector carry, vector initials) {
     vector const here = base::load(reinterpret_cast<T const*>(marks));
     vector v = base::load(in), since = here;
     take_lanes_before(v, since);
     vector const total = all_last(v), stop = all_last(since);
     v = combine(unless(since, carry), v);
-    base::template store<false>(out, 0, Inclusive ? v : combine(initials, unless(here, moved_in(v, carry))));
+    base::template store<PastCaches>(out, Inclusive ? v : combine(initials, unless(here, moved_in(v, carry))));
     return combine(unless(stop, carry), total);
   }
   /// Whether one of a group is marked.
@@ -70,9 +72,14 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
       __builtin_memcpy(&more, marks + k * width, sizeof(more));
       found |= more;
     }
+#if defined(__AVX2__) && !defined(__CUDACC__)
+    typedef float floats __attribute__((vector_size(32)));
+    return __builtin_ia32_movmskps256((floats)found) != 0;
+#else
     mark one = 0;
     for (int l = 0; l < width; ++l) one |= found[l];
     return one != 0;
+#endif
   }
   /// The same bits as another vector (memcpy: nvcc's front end refuses the cast).
   template <class To, class From>
@@ -90,7 +97,6 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
       return same_bits<vector>(kept | (same_bits<bits>(stop) & same_bits<bits>(base::identities())));
   }
   static vector either(vector a, vector b) { return same_bits<vector>(same_bits<bits>(a) | same_bits<bits>(b)); }
-  static vector all_last(vector v) { return base::template pick<(int(L) * 0 + width - 1)...>(v, v); }
   /// v moved up by one lane; the carry comes in.
   static vector moved_in(vector v, vector carry) {
     return base::template pick<(int(L) == 0 ? width : int(L) - 1)...>(v, carry);
@@ -106,10 +112,6 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
       v = combine(unless(since, low_total(v, base::identities())), v);
       since = either(since, low_total(since, vector{}));
     }
-  }
-  /// The last lane of the lower part in all lanes of the upper one; `below` in the lower one.
-  static vector low_total(vector v, vector below) {
-    return base::template pick<(int(L) < part ? width : part - 1)...>(v, below);
   }
 };
 

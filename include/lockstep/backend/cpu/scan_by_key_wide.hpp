@@ -22,17 +22,18 @@ struct keyed_wide_scan : wide_scan<T, Op> {
 
   /// out[i] = what was combined since the last mark up to in[i], after `running` where there is none; `in` may be
   /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark.
-  template <bool Inclusive>
+  /// PastCaches needs `out` to be aligned to 64 bytes.
+  template <bool Inclusive, bool PastCaches>
   static T scan(T const* in, mark const* marks, T* out, index count, T running, T initial) {
     vector carry = base::all_lanes(running);
     vector const initials = base::all_lanes(Inclusive ? identity : initial);
     index i = 0;
     for (; i + width <= count; i += width) {
-      __builtin_prefetch(reinterpret_cast<char const*>(in + i) + fetch_ahead_bytes, 0, 2);
+      fetch<2, sizeof(vector)>(reinterpret_cast<std::uintptr_t>(in + i) + fetch_ahead_bytes);
       vector v;
       __builtin_memcpy(&v, in + i, sizeof(v));
       v = step<Inclusive>(v, heads(marks + i, lane_mask(-1)), carry, initials);
-      __builtin_memcpy(out + i, &v, sizeof(v));
+      base::template store<PastCaches>(out + i, v);
     }
     if (i < count) {
       lane_mask const which = base::lanes_of(count - i);

@@ -76,9 +76,10 @@ class row_scanner {
 
  private:
   static constexpr bool in_registers = scans_in_registers<T, Op>;
-  static constexpr index group = [] {
-    if constexpr (in_registers)
-      return block_scan<scan_number<T, Op>, Op>::group;
+  /// Rows are scanned in multiples of so many elements in registers.
+  static constexpr index step_in_registers = [] {
+    if constexpr (in_registers && !LOCKSTEP_WIDE_VECTORS)
+      return static_cast<index>(block_scan<scan_number<T, Op>, Op>::width);
     else
       return index{1};
   }();
@@ -106,7 +107,7 @@ class row_scanner {
       for (index row = begin; row < end; ++row) scan_long_row(alone, row);
       return;
     }
-    if constexpr (in_registers && LOCKSTEP_WIDE_VECTORS)
+    if constexpr (in_registers)
       scan_range_in_registers(begin, end);
     else
       scan_range_together(begin, end);
@@ -114,37 +115,30 @@ class row_scanner {
   }
   void scan_range_together(index begin, index end) const {
     if constexpr (scans_abreast<T>)
-      if (!in_registers || !(past_caches_ && aligned_) || length_ < 4 * group)
-        for (; begin + rows_together <= end; begin += rows_together) scan_abreast(begin);
-    if constexpr (in_registers) {
-      bool const streams = past_caches_ && aligned_;
-      owned_array<T> const space(streams && !in_memory_ ? new T[static_cast<std::size_t>(length_)] : nullptr);
-      for (; begin < end; ++begin) scan_row(begin, streams ? space.get() : target_ + begin * length_, length_, streams);
-    } else {
-      if constexpr (!scans_abreast<T>)
-        for (; begin + rows_abreast <= end; begin += rows_abreast) combine<rows_abreast>(begin);
-      for (; begin < end; ++begin) combine<1>(begin);
-    }
+      for (; begin + rows_together <= end; begin += rows_together) scan_abreast(begin);
+    else
+      for (; begin + rows_abreast <= end; begin += rows_abreast) combine<rows_abreast>(begin);
+    for (; begin < end; ++begin) combine<1>(begin);
   }
 
-  /// Rows of at most a block in registers that can be stored in part, some rows at a time where they are not read from
-  /// memory or not written to it directly.
+  /// Rows of at most a block in registers, some rows at a time where they are not read from memory or not written to it
+  /// directly.
   void scan_range_in_registers(index begin, index end) const {
-    bool const buffered = past_caches_ && !(in_memory_ && aligned_);
+    bool const buffered = past_caches_ && !aligned_;
     bool const at_once = R == 2 && in_memory_ && !buffered;
     index const together = at_once               ? end - begin
                            : in_memory_ && R > 2 ? 1
                                                  : std::max<index>(1, buffer_length / length_);
-    owned_array<T> const space(buffered ? new T[static_cast<std::size_t>(together * length_)] : nullptr);
+    owned_array<T> const written(space_for(buffered, together)), read(space_for(!in_memory_, together));
     for (index row = begin, rows; row < end; row += rows) {
       rows = std::min(together, end - row);
-      T *const target = target_ + row * length_, *const out = buffered ? space.get() : target;
-      T const* from = out;
+      T *const target = target_ + row * length_, *const out = buffered ? written.get() : target;
+      T const* from = read.get();
       index step = length_;
       if (in_memory_)
         from = memory_of_rows(row, rows, step);
       else
-        reader_.read(row * length_, (row + rows) * length_, out);
+        reader_.read(row * length_, (row + rows) * length_, read.get());
       if (rule_.inclusive)
         scan_rows_in_registers<true>(from, step, out, rows);
       else
@@ -152,6 +146,11 @@ class row_scanner {
       if (buffered) stream_copy(target, out, static_cast<std::size_t>(rows * length_) * sizeof(T));
     }
   }
+  T* space_for(bool needed, index rows) const {
+    return needed ? new T[static_cast<std::size_t>(rows * length_)] : nullptr;
+  }
+  /// Whole vectors of a row, where none can be stored in part: the last one reaches into the next row.
+  index rounded() const { return (length_ + step_in_registers - 1) / step_in_registers * step_in_registers; }
   template <bool Inclusive>
   void scan_rows_in_registers(T const* from, index step, T* to, index rows) const {
     using number = scan_number<T, Op>;
@@ -159,11 +158,19 @@ class row_scanner {
     auto const* const in = reinterpret_cast<number const*>(from);
     auto* const out = reinterpret_cast<number*>(to);
     auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
-    bool const streams = past_caches_ && aligned_ && in_memory_;
-    if (length_ <= registers::width)
-      return registers::template scan_short_rows<Inclusive>(in, step, out, length_, rows, length_, initial, streams);
-    for (index r = 0; r < rows; ++r)
-      registers::template scan<Inclusive>(in + r * step, out + r * length_, length_, initial, streams);
+    bool const streams = past_caches_ && aligned_;
+    auto const scan = [&](index first, index last, index count) {
+      if (count <= registers::short_row)
+        return registers::template scan_short_rows<Inclusive>(in + first * step, step, out + first * length_, length_,
+                                                              last - first, count, initial, streams);
+      for (index r = first; r < last; ++r)
+        registers::template scan<Inclusive>(in + r * step, out + r * length_, count, initial, streams);
+    };
+    // What a row writes into the next one is overwritten then; the last rows have none.
+    index const beyond = rounded() - length_, last_rows = (beyond + length_ - 1) / length_;
+    index const overlapping = beyond == 0 || (in != out && step >= length_) ? std::max<index>(0, rows - last_rows) : 0;
+    scan(0, overlapping, rounded());
+    scan(overlapping, rows, length_);
   }
   /// Where rows that lie in memory begin, and how far apart they are.
   T const* memory_of_rows([[maybe_unused]] index row, [[maybe_unused]] index rows, [[maybe_unused]] index& step) const {
@@ -176,17 +183,10 @@ class row_scanner {
     }
   }
 
-  /// `rows_together` rows: in registers as far as whole groups of them go.
+  /// `rows_together` rows.
   void scan_abreast(index row) const {
     abreast_scan<T, Op> running(rule_);
-    index begin = 0;
-    if constexpr (in_registers) {
-      begin = length_ / group * group;
-      for (index r = 0; r < rows_together; ++r)
-        running.begin(r, begin > 0 ? scan_row(row + r, target_ + (row + r) * length_, begin, false)
-                                   : static_cast<T>(scan_operation<Op, T>::identity));
-    }
-    for (index end; begin < length_; begin = end) {
+    for (index begin = 0, end; begin < length_; begin = end) {
       end = std::min(length_, begin + columns_of_tile);
       index step = length_;
       T* const out = target_ + row * length_ + begin;
@@ -217,22 +217,6 @@ class row_scanner {
   void scan_long_row(device const& where, index row) const {
     view<T, 1> const target(target_ + row * length_, shape<1>(length_));
     cpu::scan(where, rule_, single_row<Evaluator, R>{evaluator_, row_begin(row)}, target, past_caches_);
-  }
-
-  /// The first `count` elements of a row of one block, read into `space` where it is not in memory, in registers.
-  /// Returns what they make.
-  T scan_row(index row, T* space, index count, bool past_caches) const {
-    using number = scan_number<T, Op>;
-    using registers = block_scan<number, Op>;
-    T const* from = space;
-    if constexpr (std::is_same_v<decltype(evaluator_.row(coordinates<R>{})), pointer_row<T>>)
-      if (in_memory_) from = evaluator_.row(row_begin(row)).data;
-    if (from == space) reader_.read_row(row_begin(row), 0, count, space);
-    auto const* const in = reinterpret_cast<number const*>(from);
-    auto* const out = reinterpret_cast<number*>(target_ + row * length_);
-    auto const initial = rule_.has_initial ? static_cast<number>(rule_.initial) : scan_operation<Op, T>::identity;
-    if (rule_.inclusive) return static_cast<T>(registers::template scan<true>(in, out, count, initial, past_caches));
-    return static_cast<T>(registers::template scan<false>(in, out, count, initial, past_caches));
   }
 
   /// Rows of one block with any operator. As in cpu::scan the initial value comes in front of what the elements make.

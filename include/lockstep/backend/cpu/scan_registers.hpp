@@ -38,8 +38,8 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
   }
 
   /// out[i] = prefix op (in[0] op ... op in[i]), or up to in[i - 1] when exclusive. `in` may be `out`; `past_caches`
-  /// needs whole groups of `out` aligned to 32 bytes. With `ahead.next`, returns total(ahead.next, count) of as many
-  /// values, read meanwhile; without, in[0] op ... op in[count - 1] as scanned.
+  /// needs `out`, or its end when backward, to be aligned to 32 bytes. With `ahead.next`, returns total(ahead.next,
+  /// count) of as many values, read meanwhile; without, in[0] op ... op in[count - 1] as scanned.
   template <bool Inclusive>
   static T scan(T const* in, T* out, index count, T prefix, bool past_caches, blocks_ahead<T> const& ahead = {}) {
     if (ahead.next)
@@ -47,6 +47,19 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
                          : run<Inclusive, false, true>(in, out, count, prefix, ahead);
     return past_caches ? run<Inclusive, true, false>(in, out, count, prefix, ahead)
                        : run<Inclusive, false, false>(in, out, count, prefix, ahead);
+  }
+
+  /// Rows of at most so many elements are short: scan_short_rows() takes them.
+  static constexpr index short_row = group - 1;
+
+  /// Scans every row of `count` elements, which begin in_stride and out_stride apart. Needs what scan() needs.
+  template <bool Inclusive>
+  static void scan_short_rows(T const* in, index in_stride, T* out, index out_stride, index rows, index count, T prefix,
+                              bool past_caches) {
+    if (past_caches)
+      run_short_rows<Inclusive, true>(in, in_stride, out, out_stride, rows, count, prefix);
+    else
+      run_short_rows<Inclusive, false>(in, in_stride, out, out_stride, rows, count, prefix);
   }
 
  protected:
@@ -62,39 +75,46 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
   [[gnu::always_inline]] static Value* place(Value* begin, index total, index i, index count) {
     return Backward ? begin + (total - i - count) : begin + i;
   }
-  static vector turned(vector v) {
-    if constexpr (Backward)
-      return pick<(width - 1 - int(L))...>(v, v);
-    else
-      return v;
-  }
+  /// Where the lane that is number l in the order of the scan lies.
+  static constexpr int turned(int l) { return Backward ? width - 1 - l : l; }
   /// Vector number k of a group.
   static vector load(T const* from, int k = 0) {
     vector v;
     __builtin_memcpy(&v, Backward ? from + group - (k + 1) * width : from + k * width, sizeof(v));
-    return turned(v);
+    return v;
   }
   template <bool PastCaches>
-  static void store(T* to, int k, vector const& in_order) {
-    vector const v = turned(in_order);
-    to = Backward ? to + group - (k + 1) * width : to + k * width;
+  static void store(T* to, int k, vector const& v) {
+    store<PastCaches>(Backward ? to + group - (k + 1) * width : to + k * width, v);
+  }
+  template <bool PastCaches>
+  static void store(T* to, vector const& v) {
     if constexpr (PastCaches)
       stream_store(to, v);
     else
       __builtin_memcpy(to, &v, sizeof(v));
   }
 
-  /// Lanes I of a and, counted from `width`, of b.
+  /// Lanes I of a and, counted from `width`, of b, all in the order of the scan.
   template <int... I>
   static vector pick(vector a, vector b) {
 #if defined(__CUDACC__)  // whose front end loses the pack among the builtin's arguments
-    constexpr int from[] = {I...};
     vector picked = {};
-    for (int l = 0; l < width; ++l) picked[l] = from[l] < width ? a[from[l]] : b[from[l] - width];
+    for (int l = 0; l < width; ++l) {
+      int const from = picked_from<I...>(l);
+      picked[l] = from < width ? a[from] : b[from - width];
+    }
     return picked;
 #else
-    return __builtin_shufflevector(a, b, I...);
+    return __builtin_shufflevector(a, b, picked_from<I...>(int(L))...);
 #endif
+  }
+  /// As the builtin counts them, for lane l in memory.
+  template <int... I>
+  static constexpr int picked_from(int l) {
+    constexpr int from[] = {I...};
+    int const lane = from[turned(l)];
+    return lane / width * width + turned(lane % width);
   }
   static constexpr int lane(std::size_t l) { return static_cast<int>(l) % part; }
   static constexpr int part_begin(std::size_t l) { return static_cast<int>(l) / part * part; }
@@ -103,7 +123,10 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
   template <int N>
   static vector shift_zeros(vector v) {
 #if defined(__AVX2__) && !defined(__clang__) && !defined(__CUDACC__)  // g++ makes two instructions of the shuffle
-    return reinterpret_cast<vector>(__builtin_ia32_pslldqi256(reinterpret_cast<words>(v), N * sizeof(T) * 8));
+    constexpr int bits = N * static_cast<int>(sizeof(T)) * 8;
+    if constexpr (Backward)
+      return reinterpret_cast<vector>(__builtin_ia32_psrldqi256(reinterpret_cast<words>(v), bits));
+    return reinterpret_cast<vector>(__builtin_ia32_pslldqi256(reinterpret_cast<words>(v), bits));
 #else
     return pick<(lane(L) < N ? width + int(L) : int(L) - N)...>(v, vector{});
 #endif
@@ -113,9 +136,10 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
   static vector shift(vector v) {
     if constexpr (operation::identity == T(0)) return shift_zeros<N>(v);
 #if defined(__AVX2__) && !defined(__clang__) && !defined(__CUDACC__)
-    constexpr int bits = (16 - N * static_cast<int>(sizeof(T))) * 8;
-    auto const nothing = reinterpret_cast<words>(identities());
-    return reinterpret_cast<vector>(__builtin_ia32_palignr256(reinterpret_cast<words>(v), nothing, bits));
+    constexpr int bits = N * static_cast<int>(sizeof(T)) * 8;
+    auto const nothing = reinterpret_cast<words>(identities()), here = reinterpret_cast<words>(v);
+    if constexpr (Backward) return reinterpret_cast<vector>(__builtin_ia32_palignr256(nothing, here, bits));
+    return reinterpret_cast<vector>(__builtin_ia32_palignr256(here, nothing, 128 - bits));
 #else
     return pick<(lane(L) < N ? width + int(L) : int(L) - N)...>(v, identities());
 #endif
@@ -138,6 +162,11 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
     if constexpr (operation::picks) return combine(pick<lane(L)...>(v, v), pick<(lane(L) + part)...>(v, v));
     return combine(v, exchanged);
   }
+  /// The last lane of the lower part in all lanes of the upper one; `below` in the lower one.
+  static vector low_total(vector v, vector below) { return pick<(int(L) < part ? width : part - 1)...>(v, below); }
+  static vector all_last(vector v) { return pick<(int(L) * 0 + width - 1)...>(v, v); }
+  /// v moved up by one lane; what changes nothing comes in.
+  static vector moved_up(vector v) { return pick<(int(L) == 0 ? width : int(L) - 1)...>(v, identities()); }
   /// The lower part in the upper one; what changes nothing in the lower one.
   static vector lower_part(vector v) { return pick<(int(L) < part ? width + int(L) : lane(L))...>(v, identities()); }
   /// The last lanes of the parts of each vector, in one vector: lane k belongs to v[k].
@@ -196,8 +225,8 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
     return v;
   }
   static T combine_lanes(vector v) {
-    T all = v[0];
-    for (int l = 1; l < width; ++l) all = combine(all, T(v[l]));
+    T all = v[turned(0)];
+    for (int l = 1; l < width; ++l) all = combine(all, T(v[turned(l)]));
     return all;
   }
   static T settled(T const* in, index count, T all) {
@@ -205,6 +234,34 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
       return settled_pick(in, count, all, all != all);
     else
       return all;
+  }
+
+  /// From element i on: whole vectors, then single elements, after carries[0]. Returns what all of them make.
+  template <bool Inclusive, bool PastCaches>
+  [[gnu::always_inline]] static T run_vectors(T const* in, T* out, index i, index count, T prefix, vector carries) {
+    vector const prefixes = all_lanes(prefix);
+    for (; i + width <= count; i += width) {
+      vector v;
+      __builtin_memcpy(&v, place(in, count, i, width), sizeof(v));
+      v = scan_part(v);
+      if constexpr (two_parts) v = combine(low_total(v, identities()), v);
+      vector const scanned = combine(prefixes, combine(carries, Inclusive ? v : moved_up(v)));
+      carries = combine(carries, all_last(v));
+      store<PastCaches>(place(out, count, i, width), scanned);
+    }
+    T last = carries[0];
+    for (; i < count; ++i) {
+      T const here = combine(last, *place(in, count, i, 1));
+      *place(out, count, i, 1) = combine(prefix, Inclusive ? here : last);
+      last = here;
+    }
+    return last;
+  }
+  template <bool Inclusive, bool PastCaches>
+  static void run_short_rows(T const* in, index in_stride, T* out, index out_stride, index rows, index count,
+                             T prefix) {
+    for (index r = 0; r < rows; ++r, in += in_stride, out += out_stride)
+      run_vectors<Inclusive, PastCaches>(in, out, 0, count, prefix, identities());
   }
 
   template <bool Inclusive, bool PastCaches, bool Next>
@@ -231,14 +288,11 @@ struct register_scan<T, Op, Backward, std::index_sequence<L...>> {
       carries = combine(carries, current.sum);
       i += group;
     }
-    T next_total = combine_lanes(next_totals), last = carries[0];
-    for (; i < count; ++i) {
-      T const here = combine(last, *place(in, count, i, 1));
-      *place(out, count, i, 1) = combine(prefix, Inclusive ? here : last);
-      last = here;
-      if constexpr (Next) next_total = combine(next_total, *place(next, count, i, 1));
-    }
-    return Next ? settled(next, count, next_total) : last;
+    T const last = run_vectors<Inclusive, PastCaches>(in, out, i, count, prefix, carries);
+    if constexpr (!Next) return last;
+    T next_total = combine_lanes(next_totals);
+    for (; i < count; ++i) next_total = combine(next_total, *place(next, count, i, 1));
+    return settled(next, count, next_total);
   }
 };
 

@@ -48,6 +48,9 @@ struct wide_scan<T, Op, Backward, std::integer_sequence<int, L...>> {
                        : run<Inclusive, false, false>(in, out, count, prefix, ahead);
   }
 
+  /// Rows of at most so many elements are short: scan_short_rows() takes them.
+  static constexpr index short_row = width;
+
   /// Scans `rows` rows of count <= width elements, which begin at multiples of the strides. `in` may be `out`;
   /// `past_caches` needs count = width and every row of `out` to be aligned to 64 bytes.
   template <bool Inclusive>
