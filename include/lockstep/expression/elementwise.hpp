@@ -157,6 +157,8 @@ struct elementwise_evaluator {
 
 template <std::size_t R, class F, class... Evaluators>
 inline constexpr bool has_edges<elementwise_evaluator<R, F, Evaluators...>> = (has_edges<Evaluators> || ...);
+template <std::size_t R, class F, class... Evaluators>
+inline constexpr bool is_stencil<elementwise_evaluator<R, F, Evaluators...>> = (is_stencil<Evaluators> || ...);
 template <class F>
 inline constexpr bool is_arithmetic_function =
     std::is_same_v<F, plus> || std::is_same_v<F, minus> || std::is_same_v<F, multiplies> ||
@@ -170,6 +172,15 @@ LOCKSTEP_INLINE bool rows_continue(elementwise_evaluator<R, F, Evaluators...> co
       return (rows_continue(get<I>(evaluator.operands), columns) && ...);
     }
   (std::index_sequence_for<Evaluators...>{});
+}
+template <std::size_t R, class F, class... Evaluators, class... Rows>
+LOCKSTEP_INLINE auto column_of(elementwise_evaluator<R, F, Evaluators...> const& evaluator,
+                               elementwise_row<F, Rows...> const& row, index j) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return elementwise_row<F, decltype(column_of(get<I>(evaluator.operands), get<I>(row.rows), j))...>{
+        row.function, make_slots(column_of(get<I>(evaluator.operands), get<I>(row.rows), j)...)};
+  }
+  (std::index_sequence_for<Rows...>{});
 }
 template <std::size_t R, class F, class... Evaluators>
 inline constexpr bool is_staged<elementwise_evaluator<R, F, Evaluators...>> = (is_staged<Evaluators> || ...);

@@ -93,9 +93,21 @@ LOCKSTEP_INLINE bool rows_continue(Evaluator const&, index) {
   return false;
 }
 
+/// Column j of the rows from row(c) = `row` on, where rows_continue, also where j is not in the interior:
+/// column_of(evaluator, row, j)[i * columns] is its value i <= steps(c) rows on. (Cheaper than line(c): all that it
+/// reads has one index, and nothing is found by coordinates again.)
+template <class Evaluator, class Row>
+LOCKSTEP_INLINE Row column_of(Evaluator const&, Row const& row, index) {
+  return row;
+}
+
 /// False for evaluators whose interior(n) is always all of [0, n).
 template <class Evaluator>
 inline constexpr bool has_edges = true;
+
+/// True for evaluators that read places beside their own: values are read again where the next ones are computed.
+template <class Evaluator>
+inline constexpr bool is_stencil = false;
 
 template <class T>
 struct pointer_row {
@@ -176,6 +188,11 @@ inline constexpr bool has_edges<memory_evaluator<T, R>> = false;
 template <class T, std::size_t R>
 requires(R > 1) LOCKSTEP_INLINE bool rows_continue(memory_evaluator<T, R> const& evaluator, index columns) {
   return std::is_floating_point_v<T> && evaluator.strides[R - 2] == columns;
+}
+
+template <class T, std::size_t R>
+LOCKSTEP_INLINE pointer_row<T> column_of(memory_evaluator<T, R> const&, pointer_row<T> const& row, index j) {
+  return {row.data + j};
 }
 
 /// One value in memory, the same for every index: read when the row begins, so a GPU never sends it to the host.
@@ -272,8 +289,14 @@ template <class Evaluator, std::size_t r, std::size_t R>
 LOCKSTEP_INLINE bool rows_continue(repeated_evaluator<Evaluator, r, R> const& evaluator, index columns) {
   return evaluator.moves() && rows_continue(evaluator.inner, columns);
 }
+template <class Evaluator, std::size_t r, std::size_t R, class Row>
+LOCKSTEP_INLINE auto column_of(repeated_evaluator<Evaluator, r, R> const& evaluator, Row const& row, index j) {
+  return column_of(evaluator.inner, row, j);
+}
 template <class Evaluator, std::size_t r, std::size_t R>
 inline constexpr bool has_edges<repeated_evaluator<Evaluator, r, R>> = has_edges<Evaluator>;
+template <class Evaluator, std::size_t r, std::size_t R>
+inline constexpr bool is_stencil<repeated_evaluator<Evaluator, r, R>> = is_stencil<Evaluator>;
 template <class Evaluator, std::size_t r, std::size_t R>
 inline constexpr bool is_staged<repeated_evaluator<Evaluator, r, R>> = is_staged<Evaluator>;
 template <class Evaluator, std::size_t r, std::size_t R>

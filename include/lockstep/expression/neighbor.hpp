@@ -111,8 +111,19 @@ struct neighbor_evaluator {
 };
 
 template <class Inner, class T, std::size_t R>
+inline constexpr bool is_stencil<neighbor_evaluator<Inner, T, R>> = true;
+template <class Inner, class T, std::size_t R>
 LOCKSTEP_INLINE bool rows_continue(neighbor_evaluator<Inner, T, R> const& evaluator, index columns) {
   return rows_continue(evaluator.inner, columns);
+}
+
+template <class Inner, class T, std::size_t R, class Row>
+LOCKSTEP_INLINE auto column_of(neighbor_evaluator<Inner, T, R> const& evaluator, neighbor_row<Row, T> const& row,
+                               index j) {
+  index there = j + evaluator.offset[R - 1];
+  bool const inside = bring_inside(there, evaluator.extents[R - 1], evaluator.outside);
+  auto column = column_of(evaluator.inner, row.row, there);
+  return neighbor_row<decltype(column), T>{column, 0, inside && row.inside};
 }
 
 template <class E, std::size_t Rank>

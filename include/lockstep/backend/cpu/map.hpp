@@ -28,7 +28,7 @@ class writer {
       : target_(out.target),
         reader_(out.evaluator, out.target.extents),
         dense_(Dense || target_.strides == row_major_strides(target_.extents)),
-        streams_(past_caches && dense_ && is_large_output(target_.size() * sizeof(T))) {}
+        streams_(past_caches && may_stream && dense_ && is_large_output(target_.size() * sizeof(T))) {}
 
   void write(index first, index last) const {
     if (streams_)
@@ -41,6 +41,9 @@ class writer {
   bool streams() const { return streams_; }
 
  private:
+  /// Stencils of several axes wait for what they read along several lines; the buffer costs them more than is saved.
+  static constexpr bool may_stream = R < 2 || !is_stencil<Evaluator>;
+
   void write_past_caches(index first, index last) const {
     // In one row, short parts: while one is written, the processor already reads the next.
     constexpr index length = R == 1 && !is_staged<Evaluator> && sizeof(T) <= 8 ? stream_length : buffer_length;

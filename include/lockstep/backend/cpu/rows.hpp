@@ -211,36 +211,53 @@ class reader {
       copy_rows(row, begin, end, rows, out, step);
     } else {
       index const a = std::clamp(interior_.begin, begin, end), b = std::clamp(interior_.end, a, end);
+      bool const inside = all_inside(row);
       if constexpr (std::is_floating_point_v<T>)
-        if (rows > 1 && columns_ <= longest_joined_row && step == columns_ && all_inside(row) &&
-            rows_continue(evaluator_, columns_) && (columns_ - (b - a)) * rows <= buffer_length)
-          return read_as_one(c, row, a, b, rows, out);
-      if (all_inside(row))
-        copy_rows(unmasked(row), a, b, rows, out, step);
-      else
-        copy_rows(row, a, b, rows, out, step);
-      for (index j = begin < a ? begin : b; j < end; j = j + 1 == a ? b : j + 1) {
+        if (rows_continue(evaluator_, columns_)) {
+          if (inside && columns_ <= longest_joined_row && step == columns_ && end - begin == columns_ &&
+              (columns_ - (b - a)) * rows <= buffer_length)
+            return read_as_one(row, a, b, rows, out);
+          read_inside(row, inside, a, b, rows, out, step);
+          return for_each_edge(begin, end, a, b, [&](index j) {
+            auto const column = column_of(evaluator_, row, j);
+            for (index i = 0; i < rows; ++i) out[i * step + j] = static_cast<T>(column[i * columns_]);
+          });
+        }
+      read_inside(row, inside, a, b, rows, out, step);
+      for_each_edge(begin, end, a, b, [&](index j) {
         c[R - 1] = j;
         auto const line = line_of(evaluator_, c);
         for (index i = 0; i < rows; ++i) out[i * step + j] = static_cast<T>(line[i]);
-      }
+      });
     }
+  }
+  /// Calls f(j) for what lies in [begin, end), but not in [a, b).
+  template <class F>
+  static void for_each_edge(index begin, index end, index a, index b, F&& f) {
+    for (index j = begin < a ? begin : b; j < end; j = j + 1 == a ? b : j + 1) f(j);
+  }
+  template <class Row, class T>
+  void read_inside(Row const& row, bool inside, index begin, index end, index rows, T* out, index step) const {
+    if (inside)
+      copy_rows(unmasked(row), begin, end, rows, out, step);
+    else
+      copy_rows(row, begin, end, rows, out, step);
   }
   /// Whole rows that lie one after the other everywhere are read as one. What that computes at their edges is wrong;
   /// the right values are kept aside meanwhile, because the row may read what is written.
   template <class Row, class T>
-  void read_as_one(coordinates<R> c, Row const& row, index a, index b, index rows, T* out) const {
+  void read_as_one(Row const& row, index a, index b, index rows, T* out) const {
     T kept[buffer_length];
     T* to = kept;
-    for (index j = a == 0 ? b : 0; j < columns_; j = j + 1 == a ? b : j + 1) {
-      c[R - 1] = j;
-      auto const line = line_of(evaluator_, c);
-      for (index i = 0; i < rows; ++i) *to++ = static_cast<T>(line[i]);
-    }
+    for_each_edge(0, columns_, a, b, [&](index j) {
+      auto const column = column_of(evaluator_, row, j);
+      for (index i = 0; i < rows; ++i) *to++ = static_cast<T>(column[i * columns_]);
+    });
     copy_row(unmasked(row), a, (rows - 1) * columns_ + b, out + a);
     T const* from = kept;
-    for (index j = a == 0 ? b : 0; j < columns_; j = j + 1 == a ? b : j + 1)
+    for_each_edge(0, columns_, a, b, [&](index j) {
       for (index i = 0; i < rows; ++i) out[i * columns_ + j] = *from++;
+    });
   }
   template <class Row, class T>
   void copy_rows(Row row, index begin, index end, index rows, T* out, index step) const {
