@@ -86,6 +86,21 @@ class best_values {
         }
         return word;
       }
+#elif defined(__AVX2__) && !defined(__CUDACC__)
+    if constexpr (compares_vectors)
+      if (worst == worst) {  // a NaN is not better
+        using mask = sign_mask<sizeof(T)>;
+        typedef T vector __attribute__((vector_size(32)));
+        vector const last = worst - vector{};
+        std::uint64_t word = 0;
+        LOCKSTEP_UNROLL
+        for (index i = 0; i < block; i += static_cast<index>(sizeof(vector) / sizeof(T))) {
+          vector v;
+          __builtin_memcpy(&v, values + i, sizeof(v));
+          word |= std::uint64_t{mask::of((typename mask::vector)(is_order<greater> ? v > last : v < last))} << i;
+        }
+        return word;
+      }
 #endif
     alignas(32) bool flags[block];
     for (index i = 0; i < block; ++i) flags[i] = before_(values[i], worst);
