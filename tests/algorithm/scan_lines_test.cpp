@@ -3,6 +3,7 @@
 // Scans along an axis of any rank against plain loops.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <lockstep/algorithm/scan_lines.hpp>
@@ -148,6 +149,55 @@ TEST_CASE("short rows past the caches") {
   });
 }
 
+TEST_CASE("few long columns, in blocks of rows") {
+  for_each_device([](device const& dev) {
+    index const shapes[][3] = {{1, 140'000, 1}, {1, 70'001, 2}, {1, 50'001, 3}, {1, 27'001, 5}, {1, 16'385, 8},
+                               {1, 12'001, 12}, {1, 8192, 16},  {1, 8193, 17},  {1, 7001, 20},  {1, 2049, 64},
+                               {1, 520, 255},   {1, 512, 256},  {1, 511, 257},  {2, 9000, 16},  {4, 600, 250}};
+    for (auto const& s : shapes) {
+      auto const n = std::size_t(s[0] * s[1] * s[2]);
+      check(dev, s[0], s[1], s[2], random_values<float>(n, n, -3, 4), 0.5f, lockstep::plus{});
+      check(dev, s[0], s[1], s[2], random_values<std::int64_t>(n, n), std::int64_t{9}, lockstep::minimum{});
+      if (dev.is_gpu()) continue;
+      check(dev, s[0], s[1], s[2], random_values<std::uint8_t>(n, n, 0, 200), std::uint8_t{9}, lockstep::plus{});
+      generator random(n);
+      std::vector<affine> maps(n);
+      for (auto& v : maps) v = {std::uint32_t(random.next() | 1), std::uint32_t(random.next())};
+      check(dev, s[0], s[1], s[2], maps, affine{3, 5}, compose{});
+    }
+    auto const host = random_values<int>(std::size_t{500'000 * 13}, 1);  // past the caches
+    array<int, 2> const x(dev, shape{500'000, 13}, host);
+    std::vector<int> inclusive, exclusive;
+    scan_loop(host, 500'000, 13, 5, lockstep::plus{}, inclusive, exclusive);
+    CHECK(difference(inclusive_scan(x, axis(0)).to_host(), inclusive) == "");
+    CHECK(difference(exclusive_scan(x * 1, axis(0), 5).to_host(), exclusive) == "");
+  });
+}
+
+TEST_CASE("few long columns have the same bits on any number of threads") {
+  for (index columns : {1, 5, 16, 50, 256}) {
+    index const rows = 200'003 / columns;
+    generator random(1);
+    std::vector<float> host(std::size_t(rows * columns)), alone;
+    for (float& v : host) v = static_cast<float>(random.between(-1, 2));
+    for (int threads : {1, 2, 3, 4, 7}) {
+      array<float, 2> const x(device::cpu(threads), shape{rows, columns}, host);
+      auto const down = inclusive_scan(x, axis(0)).to_host(), read = inclusive_scan(x * 1.0f, axis(0)).to_host();
+      if (threads == 1) alone = down;
+      CHECK(same_bits(down, alone));
+      CHECK(same_bits(read, alone));
+    }
+    std::vector<double> sums(std::size_t(columns), 0), magnitudes(std::size_t(columns), 0);
+    double worst = 0;
+    for (std::size_t i = 0; i < host.size(); ++i) {
+      double &sum = sums[i % sums.size()], &magnitude = magnitudes[i % sums.size()];
+      sum += host[i], magnitude += std::fabs(host[i]);
+      worst = std::max(worst, std::fabs(sum - alone[i]) / magnitude);
+    }
+    CHECK(worst < 1e-5);
+  }
+}
+
 TEST_CASE("operands of any form, and results anywhere") {
   for_each_device([](device const& dev) {
     index const rows = 130, columns = 300;
@@ -209,6 +259,8 @@ TEST_CASE("nothing, and axes that are not there") {
     auto const many = lockstep::arange<int>(dev, 80'000);
     CHECK_THROWS_AS(inclusive_scan(many.reshape(shape{400, 200}), axis(0), fail).to_host(), std::runtime_error);
     CHECK_THROWS_AS(inclusive_scan(many.reshape(shape{400, 200}), axis(1), fail).to_host(), std::runtime_error);
+    auto const long_columns = lockstep::arange<int>(dev, 160'000).reshape(shape{20'000, 8});
+    CHECK_THROWS_AS(inclusive_scan(long_columns, axis(0), fail).to_host(), std::runtime_error);
   });
 }
 

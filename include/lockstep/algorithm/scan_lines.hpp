@@ -63,7 +63,8 @@ auto make_axis_scan(E&& e, scan_rule<T, Op> const& rule, axis along) {
 
 /// Element (.., i, ..) combines the elements 0 to i of its line along the axis, with the types of the scan of one axis,
 /// for an associative operator. shape_error for an axis that is not there. One pass over memory; the same bits on any
-/// number of threads: along the last axis those of each row's own scan, along another one those of a serial loop.
+/// number of threads: along the last axis those of each row's own scan, along another one those of a serial loop, or,
+/// of at most 256 long columns, of blocks of rows, each combined with what lies before it.
 template <expression E, class Op = plus>
 auto inclusive_scan(E&& e, axis along, Op op = {}) {
   return make_axis_scan(std::forward<E>(e), inclusive_rule<scan_t<value_t<E>>>(op), along);

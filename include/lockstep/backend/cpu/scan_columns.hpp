@@ -5,6 +5,7 @@
 #include "fetch.hpp"
 #include "reduce_axis.hpp"
 #include "scan.hpp"
+#include "scan_tall.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -28,8 +29,9 @@ class column_scanner {
         target_(target),
         past_caches_(past_caches && is_large_output(extents.size() * sizeof(T))) {}
 
-  /// Columns don't depend on each other: how they are shared among threads changes nothing.
+  /// Columns don't depend on each other: how they are shared among threads changes nothing. Few long ones are cut.
   void scan(device const& where) const {
+    if (is_tall(split_)) return scan_tall(where);
     auto const threads = static_cast<index>(where.threads());
     bool const alone = threads == 1 || split_.outer * split_.length * split_.inner <= few;
     index const wanted = alone ? 1 : std::max<index>(1, threads * pieces_per_thread / split_.outer);
@@ -51,6 +53,14 @@ class column_scanner {
   /// brings.
   static constexpr index few = 2 * serial_below;
 
+  void scan_tall(device const& where) const {
+    index const size = split_.length * split_.inner;
+    for (index outer = 0; outer < split_.outer; ++outer) {
+      tall_scanner<T, Op, R, Evaluator> running(rule_, reader_, outer * size, split_.length, split_.inner, target_,
+                                                past_caches_, where.threads() == 1);
+      run_sharing(where, size, [&] { running.work(); });
+    }
+  }
   void scan_panel(index outer, index first, index count) const {
     local_values<T, widest_panel> running, buffer;
     index at = outer * split_.length * split_.inner + first;
