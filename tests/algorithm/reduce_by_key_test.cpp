@@ -1,6 +1,7 @@
 // Runs on: cpu, cuda
-// Covers: reduce: reduce_by_key; types: integers float
-// reduce_by_key against plain loops: runs of every length, operators, and what is refused.
+// Covers: reduce: reduce_by_key reduce_by_key_bounded; types: integers float structs
+// reduce_by_key against plain loops: runs of every length, operators, number of runs left on the device, what is
+// refused.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -51,7 +52,7 @@ void check_runs(Result const& found, expected_runs<K, T> const& expected) {
 
 TEST_CASE("runs of one, of a few, of many elements") {
   for_each_device([](device const& dev) {
-    for (std::size_t n : {0, 1, 2, 33, 1000, 4097, 70001})
+    for (std::size_t n : {0, 1, 2, 33, 1000, 4096, 4097, 70001})
       for (std::int64_t below : {1, 2, 50}) {
         INFO("n ", n, " keys below ", below);
         auto const host_keys = random_values<int>(n, 1, 0, below), host = random_values<int>(n, 2, -50, 50);
@@ -83,6 +84,85 @@ TEST_CASE("expressions as keys and values, another equality, floats") {
   });
 }
 
+/// A linear function: composing them is associative, and their order matters.
+template <class T>
+struct line {
+  T factor, offset, composed;
+  LOCKSTEP_INLINE friend bool operator==(line const& a, line const& b) {
+    return a.factor == b.factor && a.offset == b.offset && a.composed == b.composed;
+  }
+};
+struct compose {
+  template <class T>
+  LOCKSTEP_INLINE line<T> operator()(line<T> const& a, line<T> const& b) const {
+    return {static_cast<T>(a.factor * b.factor), static_cast<T>(a.offset * b.factor + b.offset),
+            static_cast<T>(a.composed + b.composed)};
+  }
+};
+template <class K, class T>
+void check_lines(device const& dev, std::size_t n) {
+  auto const numbers = random_values<int>(n, 5, 0, 5);
+  std::vector<K> host_keys;
+  std::vector<line<T>> host;
+  for (std::size_t i = 0; i < n; ++i) {
+    if constexpr (std::is_arithmetic_v<K>)
+      host_keys.push_back(static_cast<K>(numbers[i] / 3));
+    else
+      host_keys.push_back({1, static_cast<decltype(K::offset)>(numbers[i] / 3), 2});
+    host.push_back({static_cast<T>(2 * numbers[i] + 1), static_cast<T>(i), 1});
+  }
+  auto const found = reduce_by_key(array<K>(dev, host_keys), array<line<T>>(dev, host), compose{});
+  auto const expected = combine_runs<line<T>>(host_keys, host, compose{}, std::equal_to<K>{});
+  CHECK(found.keys.to_host() == expected.keys);
+  CHECK(found.values.to_host() == expected.values);
+}
+TEST_CASE(
+    "keys and values of 1 to 24 bytes, whose order matters, in tiles that end with a run or with the last element") {
+  for_each_device([](device const& dev) {
+    for (std::size_t n : {511, 512, 513, 2048, 4096, 8192, 9000}) {
+      INFO("n ", n);
+      check_lines<std::int8_t, std::uint8_t>(dev, n);
+      check_lines<double, std::uint16_t>(dev, n);
+      check_lines<int, std::uint32_t>(dev, n);
+      check_lines<line<std::uint64_t>, std::uint64_t>(dev, n);
+      check_lines<line<std::uint64_t>, std::uint8_t>(dev, n);
+      check_lines<std::int16_t, std::uint64_t>(dev, n);
+    }
+  });
+}
+
+TEST_CASE("the number of runs stays on the device") {
+  for_each_device([](device const& dev) {
+    for (std::size_t n : {0, 1, 100, 4096, 5000})
+      for (std::int64_t below : {1, 3, 1000}) {
+        INFO("n ", n, " keys below ", below);
+        auto const host_keys = random_values<int>(n, 6, 0, below), host = random_values<int>(n, 7, -50, 50);
+        array<int> const keys(dev, host_keys), values(dev, host);
+        auto const found = lockstep::reduce_by_key_bounded(keys, values * 2);
+        auto const expected = combine_runs<std::int64_t>(
+            host_keys, host, [](auto a, auto b) { return a + b; }, [](int a, int b) { return a == b; });
+        std::vector<std::int64_t> doubled = expected.values;
+        for (std::int64_t& v : doubled) v *= 2;
+        CHECK(found.keys.capacity() == static_cast<index>(n));
+        CHECK(index{found.values.count} == static_cast<index>(doubled.size()));
+        CHECK(found.keys.take().to_host() == expected.keys);
+        CHECK(found.values.take().to_host() == doubled);
+        std::int64_t total = 0;
+        for (std::int64_t v : doubled) total += v;
+        CHECK(static_cast<std::int64_t>(lockstep::sum(found.values.padded(0))) == total);
+      }
+    array<int> x(dev, std::vector<int>(3000, 1)), keys(dev, std::vector<int>(3000, 1));
+    array<std::int64_t> sums(dev, 3000);
+    lockstep::graph const again =
+        lockstep::capture(dev, [&] { sums = lockstep::reduce_by_key_bounded(keys, x).values.padded(-1); });
+    keys = lockstep::cast<int>(lockstep::indices(lockstep::shape(3000)) / index{1500});
+    again.launch();
+    std::vector<std::int64_t> expected(3000, -1);
+    expected[0] = expected[1] = 1500;
+    CHECK(sums.to_host() == expected);
+  });
+}
+
 TEST_CASE("keys that are NaN equal nothing; as many values as keys") {
   for_each_device([](device const& dev) {
     float const nan = std::nanf("");
@@ -93,6 +173,8 @@ TEST_CASE("keys that are NaN equal nothing; as many values as keys") {
     std::string const text = message_of<lockstep::shape_error>([&] { reduce_by_key(keys, fewer); });
     CHECK(contains(text, "keys of the shape (5"));
     CHECK(contains(text, "values of the shape (2"));
+    CHECK(contains(message_of<lockstep::shape_error>([&] { lockstep::reduce_by_key_bounded(fewer, keys); }),
+                   "reduce_by_key_bounded: found keys of the shape (2"));
   });
 }
 

@@ -17,11 +17,12 @@ inline namespace LOCKSTEP_COMPILER {
                              to_text(e), "; repeat the mask with broadcast_to if it is to be repeated"}));
 }
 
-/// An array of the first `count` elements of memory that has room for `room`; the memory is given back when most of
-/// it would be held for nothing.
+/// Whether `count` elements stay where there is room for `room`: else most of the memory would be held for nothing.
+constexpr bool keeps_room(index count, index room) { return count >= room / 4; }
+/// An array of the first `count` elements of memory that has room for `room`, copied where that is not kept.
 template <class T>
 array<T> take_front(counted_pointer<storage> memory, index count, index room) {
-  if (count >= room / 4) return array<T>(std::move(memory), shape<1>(count));
+  if (keeps_room(count, room)) return array<T>(std::move(memory), shape<1>(count));
   array<T> result(memory->where, shape<1>(count));
   if (count > 0) memory->where.state().copy(result.data(), memory->data, static_cast<std::size_t>(count) * sizeof(T));
   return result;

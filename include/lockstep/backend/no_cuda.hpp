@@ -90,6 +90,14 @@ template <class V, class... Arguments>
 void reduce_segments(lowering const& context, Arguments const&...) {
   throw_needs_cuda(context.where);
 }
+template <class K, class V, class... Arguments>
+void reduce_by_key(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
+template <class... Arguments>
+void copy_runs(device const& where, Arguments const&...) {
+  throw_needs_cuda(where);
+}
 template <class... Arguments>
 bool any_empty(device const& where, Arguments const&...) {
   throw_needs_cuda(where);

@@ -88,15 +88,17 @@ LOCKSTEP_INLINE T after(prefix<T> const& before, T const& value, Op const& op) {
 template <class T, class Op>
 __device__ __forceinline__ prefix<T> combine_published(published<T> const& from, index first, int count, int lane,
                                                        Op const& op) {
+  if (count == 0) return {};
   T value{};
   if (lane < count) value = from.wait(first + lane);
   __syncwarp();
   value = combine_neighbors(value, lane, count, warp_lanes,
                             [&](T const& a, T const& b) { return static_cast<T>(op(a, b)); });
-  return {value, count > 0};
+  return {value, true};
 }
 
-/// Publishes what a tile adds up to, and finds what lies before it. Called by one warp; lane 0 has the result.
+/// Publishes what a tile adds up to, which lane 0 knows, and finds what lies before it. Called by one warp; lane 0 has
+/// the result.
 template <class T, class Op>
 __device__ prefix<T> look_back(scan_state<T> const& state, scan_rule<T, Op> const& rule, index tile, T const& total,
                                int lane) {

@@ -22,12 +22,15 @@ template <index Length, class X>
 __device__ __forceinline__ void prepare_tile(X const& x, index first, index total) {
   if constexpr (prepares_tiles<X>) x.template prepare_tile<Length>(first, total);
 }
-template <int Count, class Heads>
-__device__ __forceinline__ unsigned heads_of_lane(Heads const&, int place) {
-  if constexpr (Heads::any)
-    return Heads::bits::template some<Count>(place);
-  else
+/// A bit for each of the lane's items that is a head. Tiles are prepared.
+template <int Items, class Heads>
+__device__ __forceinline__ unsigned heads_of_lane(Heads const& heads, index tile_first, index total) {
+  if constexpr (!Heads::any)
     return 0;
+  else if constexpr (requires { heads.template of_lane<Items>(tile_first, total); })
+    return heads.template of_lane<Items>(tile_first, total);
+  else
+    return Heads::bits::template some<Items>(static_cast<int>(threadIdx.x) * Items);
 }
 
 /// Puts results where they belong: element after element of memory.
@@ -37,14 +40,18 @@ struct scan_target {
   __device__ void operator()(index i, T const& value) const { data[i] = value; }
 };
 
-/// What lies before the tile, and clears what is shared when no block waits any more. Called by one warp.
+/// What lies before each warp's part of the tile, and clears what is shared when no block waits any more. Called by one
+/// warp.
 template <class S, class Op>
 __device__ __forceinline__ void find_before(scan_state<S> const& state, scan_rule<S, Op> const& rule, index tile,
                                             S const* totals, prefix<S>* found, int lane) {
   S sum = totals[0];
-  for (int w = 1; w < scan_warps; ++w) sum = static_cast<S>(rule.op(sum, totals[w]));
-  prefix<S> const before = look_back(state, rule, tile, sum, lane);
-  if (lane == 0) *found = before;
+  for (int w = 1; lane == 0 && w < scan_warps; ++w) sum = static_cast<S>(rule.op(sum, totals[w]));
+  prefix<S> before = look_back(state, rule, tile, sum, lane);
+  for (int w = 0; lane == 0 && w < scan_warps; ++w) {
+    found[w] = before;
+    before = {after(before, totals[w], rule.op), true};
+  }
   __syncwarp();
   state.leave(lane);
 }
@@ -58,7 +65,7 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
   constexpr int items = exchange_t::items;
   __shared__ index shared_tile;
   __shared__ alignas(S) unsigned char raw_totals[scan_warps * sizeof(S)];
-  __shared__ alignas(prefix<S>) unsigned char raw_before[sizeof(prefix<S>)];
+  __shared__ alignas(prefix<S>) unsigned char raw_before[scan_warps * sizeof(prefix<S>)];
   __shared__ alignas(T) unsigned char raw_parts[exchange_t::needed ? scan_warps * exchange_t::places * sizeof(T) : 1];
   S* const totals = reinterpret_cast<S*>(raw_totals);
   auto* const shared_before = reinterpret_cast<prefix<S>*>(raw_before);
@@ -71,7 +78,7 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
   index const first = tile_first + warp * (warp_lanes * items);
   prepare_tile<scan_tile<T>>(heads, tile_first, total);
   prepare_tile<scan_tile<T>>(to, tile_first, total);
-  unsigned const begins = heads_of_lane<items>(heads, static_cast<int>(threadIdx.x) * items);
+  unsigned const begins = heads_of_lane<items>(heads, tile_first, total);
   T all[items];
   read_rows(all, values, first, total, [&](int row) { return exchange.place(row); });
   exchange.to_items(all);
@@ -87,8 +94,7 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
   __syncthreads();
   if (warp == 0) find_before(state, sums, tile, totals, shared_before, lane);
   __syncthreads();
-  prefix<S> before = *shared_before;
-  for (int w = 0; w < warp; ++w) before = {after(before, totals[w], sums.op), true};
+  prefix<S> before = shared_before[warp];
   S const left = shuffle_up(here, 1);  // of the lanes before
   if (lane > 0) before = {after(before, left, sums.op), true};
   if constexpr (Heads::any)
@@ -96,11 +102,7 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
   else
     finish_lane<Heads>(all, begins, before, rule);
   exchange.to_rows(all);
-#pragma unroll
-  for (int row = 0; row < items; ++row) {
-    index const i = first + exchange.place(row);
-    if (i < total) to(i, all[row]);
-  }
+  write_rows(all, to, first, total, [&](int row) { return exchange.place(row); });
 }
 
 /// Scans values(0) to values(total - 1), at least one, and hands every result to `to`, anew at every head; results

@@ -19,7 +19,7 @@ void scan_by_key(lowering& context, scan_rule<T, Op> const& rule, Equal const& e
   } else {
     operation const here("scan_by_key", target.extents);
     using keys_in_order = values_in_order<K, Keys, 1>;
-    key_heads<scan_tile<T>, K, Equal, keys_in_order> const heads{equal, {keys, target.extents}};
+    key_heads<K, Equal, keys_in_order> const heads{equal, {keys, target.extents}};
     scan_to(context, rule, heads, values_in_order<V, Evaluator, 1>(evaluator, target.extents), target.extents[0],
             scan_target<T>{target.data});
   }

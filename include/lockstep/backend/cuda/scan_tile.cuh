@@ -76,9 +76,9 @@ __device__ __forceinline__ headed<T> scan_lanes(headed<T> item, int lane, combin
 
 /// How a warp's part of a tile passes between rows of neighboring lanes, as memory is read and written, and items of
 /// one lane that are neighbors. Larger values are read and written as items: sectors are of their size.
-template <class T>
+template <class T, int Items = scan_items<T>>
 struct scan_exchange {
-  static constexpr int items = scan_items<T>;
+  static constexpr int items = Items;
   static constexpr bool needed = sizeof(T) <= 16;
   /// A place is left out behind as many, so that lanes which are `items` apart meet no bank twice.
   static constexpr int line = std::bit_floor(static_cast<unsigned>(std::min<std::size_t>(warp_lanes, 128 / sizeof(T))));
@@ -95,13 +95,13 @@ struct scan_exchange {
       for (int row = 0; row < items; ++row) of_row()[row * row_places] = all[row];
       __syncwarp();
 #pragma unroll
-      for (int k = 0; k < items; ++k) all[k] = of_items()[k];
+      for (int k = 0; k < items; ++k) all[k] = of_items()[k + k / line];
     }
   }
   __device__ __forceinline__ void to_rows(T (&all)[items]) const {
     if constexpr (needed) {
 #pragma unroll
-      for (int k = 0; k < items; ++k) of_items()[k] = all[k];
+      for (int k = 0; k < items; ++k) of_items()[k + k / line] = all[k];
       __syncwarp();
 #pragma unroll
       for (int row = 0; row < items; ++row) all[row] = of_row()[row * row_places];
@@ -109,21 +109,41 @@ struct scan_exchange {
   }
 
  private:
-  static_assert(!needed || items <= line);
+  static_assert(!needed || items % line == 0 || line % items == 0);
   __device__ __forceinline__ T* of_row() const { return part + lane + lane / line; }
   __device__ __forceinline__ T* of_items() const { return part + lane * items + lane * items / line; }
 };
 
-/// all[row] = values(first + place(row)), of which there are `total`. Behind the last one it is read again, which costs
-/// less than a branch for each; results there are of no use.
+/// all[row] = values(first + place(row)), of which there are `total`, for places in N rows. Behind the last one it is
+/// read again; results there are of no use. Where none is behind it, no place is compared with it.
 template <class T, int N, class Values, class Place>
 __device__ __forceinline__ void read_rows(T (&all)[N], Values const& values, index first, index total,
                                           Place const& place) {
-  index const last = total - 1;
+  if (first + N * warp_lanes <= total) {
 #pragma unroll
-  for (int row = 0; row < N; ++row) {
-    index const i = first + place(row);
-    all[row] = static_cast<T>(values(i < last ? i : last));
+    for (int row = 0; row < N; ++row) all[row] = static_cast<T>(values(first + place(row)));
+  } else {
+    index const last = total - 1;
+#pragma unroll
+    for (int row = 0; row < N; ++row) {
+      index const i = first + place(row);
+      all[row] = static_cast<T>(values(i < last ? i : last));
+    }
+    keep_apart();
+  }
+}
+/// to(first + place(row), all[row]), of which there are `total`.
+template <class T, int N, class Target, class Place>
+__device__ __forceinline__ void write_rows(T const (&all)[N], Target const& to, index first, index total,
+                                           Place const& place) {
+  if (first + N * warp_lanes <= total) {
+#pragma unroll
+    for (int row = 0; row < N; ++row) to(first + place(row), all[row]);
+  } else {
+#pragma unroll
+    for (int row = 0; row < N; ++row)
+      if (first + place(row) < total) to(first + place(row), all[row]);
+    keep_apart();
   }
 }
 

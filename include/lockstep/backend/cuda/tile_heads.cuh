@@ -1,5 +1,6 @@
-// Where scans begin anew (segments, lines, runs of equal keys), found by each block for its own tile, as bits in shared
-// memory: no pass of its own, and every key is read once.
+// Where scans begin anew (segments, lines, runs of equal keys), found by each block for its own tile: no pass of its
+// own. Segments and lines are marked by bits in shared memory, keys are compared by the lanes whose items they belong
+// to.
 #pragma once
 
 #include "scan.cuh"
@@ -120,35 +121,51 @@ struct line_heads {
   }
 };
 
+/// Keys of a lane's items, and a bit for each that differs from the one before it.
+template <class K, int Items>
+struct lane_keys {
+  K all[Items];
+  unsigned heads;
+};
+/// Reads a warp's part of the tile, each key once but the one before it; the first of all is a head. Bits behind the
+/// last of `total` keys are 0, but where `End` is true the first of them is 1. `part` is shared memory.
+template <int Items, bool End, class K, class Keys, class Equal>
+__device__ __forceinline__ lane_keys<K, Items> read_keys(Keys const& keys, Equal const& equal, index tile_first,
+                                                         index total, K* part) {
+  int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
+  index const first = tile_first + warp * (Items * warp_lanes);
+  scan_exchange<K, Items> const exchange{part, lane};
+  lane_keys<K, Items> mine;
+  K before{};
+  if (lane == 0 && first > 0) before = static_cast<K>(keys((first < total ? first : total) - 1));
+  read_rows(mine.all, keys, first, total, [&](int row) { return exchange.place(row); });
+  exchange.to_items(mine.all);
+  K const left = shuffle_up(mine.all[Items - 1], 1);
+  if (lane > 0) before = left;
+  mine.heads = first + lane == 0 || !static_cast<bool>(equal(before, mine.all[0]));
+#pragma unroll
+  for (int k = 1; k < Items; ++k) mine.heads |= static_cast<bool>(equal(mine.all[k - 1], mine.all[k])) ? 0 : 1u << k;
+  if (first + Items * warp_lanes > total) {
+    index const left_over = total - (first + lane * Items);
+    if (left_over < Items) mine.heads &= left_over > 0 ? (1u << left_over) - 1 : 0;
+    if (End && left_over >= 0 && left_over < Items) mine.heads |= 1u << left_over;
+  }
+  return mine;
+}
+
 /// Heads where a key differs from the one before it.
-template <index Length, class K, class Equal, class Keys>
+template <class K, class Equal, class Keys>
 struct key_heads {
   static constexpr bool any = true;
-  using bits = tile_bits<Length>;
   Equal equal;
   Keys keys;
 
-  /// Each warp finds the heads that it reads itself.
-  template <index L>
-  __device__ void prepare_tile(index tile_first, index total) const {
-    static_assert(L == Length);
-    constexpr int rows = static_cast<int>(Length) / block_threads;
-    int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
-    index const first = tile_first + warp * (rows * warp_lanes);
-    K all[rows], before = keys(first > 0 && first <= total ? first - 1 : 0);
-    read_rows(all, keys, first, total, [&](int row) { return row * warp_lanes + lane; });
-    unsigned mine = 0;
-#pragma unroll
-    for (int row = 0; row < rows; ++row) {
-      K const left = shuffle_from(all[row], (lane + warp_lanes - 1) % warp_lanes);
-      bool const head = !static_cast<bool>(equal(lane == 0 ? before : left, all[row]));
-      unsigned const word = __ballot_sync(0xffffffffu, head);
-      if (lane == row) mine = word;
-      before = left;  // of lane 0: the last key of its row
-    }
-    if (first == 0 && lane == 0) mine |= 1u;
-    if (lane < rows) bits::words()[warp * rows + lane] = mine;
-    __syncwarp();
+  template <int Items>
+  __device__ __forceinline__ unsigned of_lane(index tile_first, index total) const {
+    constexpr int places = scan_exchange<K, Items>::needed ? scan_exchange<K, Items>::places : 0;
+    __shared__ alignas(K) unsigned char raw[scan_warps * places * sizeof(K) + 1];
+    K* const part = reinterpret_cast<K*>(raw) + threadIdx.x / warp_lanes * places;
+    return read_keys<Items, false, K>(keys, equal, tile_first, total, part).heads;
   }
 };
 

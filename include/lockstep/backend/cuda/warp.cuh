@@ -35,6 +35,10 @@ __device__ __forceinline__ T shuffle_from(T const& value, int lane) {
   return shuffle_words(value, [=](unsigned word) { return __shfl_sync(0xffffffffu, word, lane); });
 }
 
+/// Ends a branch that shares no code with the other one: compilers would join the ends of both, and what is known in
+/// one branch alone (that no place is behind the end) would be lost.
+__device__ __forceinline__ void keep_apart() { asm volatile(""); }
+
 /// Combines the first `count` lanes of a group, from left to right, in a tree of neighbors. Lane 0 has the result.
 template <class A, class Combine>
 __device__ __forceinline__ A combine_neighbors(A value, int lane, index count, int width, Combine combine) {
