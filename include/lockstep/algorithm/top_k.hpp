@@ -4,6 +4,9 @@
 #include "../backend/cpu/top_k.hpp"
 #include "gather.hpp"
 #include "sort.hpp"
+#if LOCKSTEP_CUDA
+#include "../backend/cuda/top_k.cuh"
+#endif
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
@@ -22,6 +25,24 @@ struct ranked {
   throw error(text_of({algorithm, ": found no values, expected at least one"}));
 }
 
+/// first_k of an expression on a GPU. Nothing of it makes the host wait. Many values are sorted.
+template <class Order, expression E>
+ranked<value_t<E>, 1> first_k_on_gpu(device const& where, E const& operand, index k) {
+  using T = value_t<E>;
+  if constexpr (natural_order<T, Order>) {
+    if (k <= 1024) {  // what a block can keep and sort
+      ranked<T, 1> result{array<T, 1>(where, shape<1>(k)), array<index, 1>(where, shape<1>(k))};
+      if (k == 0) return result;
+      lowering context{where, {}};
+      auto const& e = borrow_node(operand);
+      cuda::first_k<Order, T>(context, e.lower(context, e.shape()), e.shape(), k, result.values.data(),
+                              result.indices.data());
+      return result;
+    }
+  }
+  array<index, 1> const places = argsort(operand, Order{}), first = places.slice(0, k);
+  return {gather(operand, first), first};
+}
 template <class Order, expression E>
 ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
   static_assert(rank_v<E> == 1, "several axes need to know along which: top_k(e, k, axis(a))");
@@ -29,10 +50,7 @@ ranked<value_t<E>, 1> first_k(char const* name, E const& operand, index k) {
   device const where = require_one_device(operand);
   auto const& e = borrow_node(operand);
   if (k < 0 || k > e.shape()[0]) throw_bad_k(name, k, e.shape()[0]);
-  if (where.is_gpu()) {  // nothing of it makes the host wait
-    array<index, 1> const places = argsort(operand, Order{}), first = places.slice(0, k);
-    return {gather(operand, first), first};
-  }
+  if (where.is_gpu()) return first_k_on_gpu<Order>(where, operand, k);
   ranked<T, 1> result{array<T, 1>(where, shape<1>(k)), array<index, 1>(where, shape<1>(k))};
   lowering context{where, {}};
   auto const evaluator = e.lower(context, e.shape());
@@ -74,8 +92,8 @@ ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index 
 
 /// The k largest values, from the largest down, and their places; of equal values the one at the smaller place comes
 /// first, and NaNs last of all. Along an axis: of each line. Throws error when k is more than there are, shape_error
-/// when there is no such axis. Reads the expression once, without storing it when it has one axis; on a GPU it is
-/// sorted.
+/// when there is no such axis. Reads the expression once, without storing it when it has one axis; a GPU sorts all of
+/// it where k is more than 1024 or there are several axes.
 template <expression E, std::same_as<axis>... Axis>
 requires(sizeof...(Axis) <= 1) auto top_k(E const& e, index k, Axis... along) {
   return first_k<greater>("top_k", e, k, along...);

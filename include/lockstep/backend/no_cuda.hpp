@@ -94,6 +94,10 @@ template <class K, class V, class... Arguments>
 void reduce_by_key(lowering const& context, Arguments const&...) {
   throw_needs_cuda(context.where);
 }
+template <class Order, class T, class... Arguments>
+void first_k(lowering const& context, Arguments const&...) {
+  throw_needs_cuda(context.where);
+}
 template <class... Arguments>
 void copy_runs(device const& where, Arguments const&...) {
   throw_needs_cuda(where);
