@@ -35,7 +35,7 @@ public() {
          documented = 0 }' include/lockstep/algorithm/*.hpp | sort -u
 }
 failed=
-helpers=" as_floating reduce_run values_around "  # documented, but nobody calls them from outside
+helpers=" as_floating values_around "  # documented, but nobody calls them from outside
 for name in $(public); do
   case $helpers in *" $name "*) continue ;; esac
   if ! grep -q "^[a-z]* $name " "$rows"; then

@@ -39,14 +39,14 @@ struct run_reduction {
   Reducer reducer;
   E operand;
 };
-template <template <class...> class Reducer, class... Extra, expression V>
+template <template <class...> class Reducer, class... Extra, node V>
 auto run_reduction_of(V const& values) {
   auto operand = as_number(values);
   using reducer = Reducer<value_t<decltype(operand)>, Extra...>;
   return run_reduction<reducer, decltype(operand)>{reducer{}, std::move(operand)};
 }
 /// The reduction of one-axis values that an operator stands for: that of the same name where there is one.
-template <expression V, class Op>
+template <node V, class Op>
 auto reduction_of_runs(V const& values, Op op) {
   using T = value_t<V>;
   if constexpr (std::is_same_v<Op, plus> && std::is_arithmetic_v<widened_t<T>>)
@@ -65,7 +65,7 @@ auto reduction_of_runs(V const& values, Op op) {
 }
 
 /// The keys of runs, then their values over the segments that the runs are.
-template <class T, expression K, class Reduction, class Equal>
+template <class T, node K, class Reduction, class Equal>
 keyed_values<value_t<K>, T> reduce_by_key_on_cpu(device const& where, K const& keys, Reduction const& reduction,
                                                  Equal const& equal) {
   using key = value_t<K>;
@@ -86,7 +86,7 @@ keyed_values<value_t<K>, T> reduce_by_key_on_cpu(device const& where, K const& k
   return result;
 }
 /// Queues the kernel that writes runs and, twice, their number.
-template <class T, expression K, class Reduction, class Equal>
+template <class T, node K, class Reduction, class Equal>
 void queue_reduce_by_key(device const& where, K const& keys, Reduction const& reduction, Equal const& equal,
                          value_t<K>* run_keys, T* run_values, index* count, index* count_again) {
   lowering context{where, {}};
@@ -98,7 +98,7 @@ void queue_reduce_by_key(device const& where, K const& keys, Reduction const& re
   cuda::reduce_by_key<value_t<K>, value_t<operand>>(context, callable(equal), key_evaluator, part, keys.shape(),
                                                     run_keys, run_values, count, count_again);
 }
-template <class T, expression K, class Reduction, class Equal>
+template <class T, node K, class Reduction, class Equal>
 keyed_values<value_t<K>, T> reduce_by_key_on_gpu(device const& where, K const& keys, Reduction const& reduction,
                                                  Equal const& equal) {
   using key = value_t<K>;
