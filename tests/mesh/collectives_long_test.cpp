@@ -1,5 +1,5 @@
 // Collectives of every arithmetic type by every operator, up to 2^20 elements, and what they send: among threads, and
-// among processes that share memory. mpi_program.cpp has those over MPI. Takes up to 6 GB of memory.
+// among processes that share memory. mpi_program.cpp has those over MPI. Takes up to 13 GB of memory.
 #include <doctest/doctest.h>
 
 #include "all_types.hpp"
