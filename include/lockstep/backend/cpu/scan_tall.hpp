@@ -44,8 +44,9 @@ class tall_scanner {
 
   /// Takes blocks in order until none is left.
   void work() {
+    owned_array<value> space;
     try {
-      for (index block = chain_.claim(); block < blocks_ && scan(block);) block = chain_.claim();
+      for (index block = chain_.claim(); block < blocks_ && scan(block, space);) block = chain_.claim();
     } catch (...) {
       chain_.fail();
       throw;
@@ -57,24 +58,39 @@ class tall_scanner {
   using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<R>{}))>;
   using operation = scan_operation<Op, T>;
 
+  /// Rows [first, last), and their values where they lie in memory.
+  struct some_rows {
+    index first, last;
+    value const* values;
+  };
+
   // Where others wait, a block is totalled before it is scanned, so that the next block's prefixes are known early.
-  bool scan(index block) {
-    index const first = block * rows_, last = std::min(length_, first + rows_);
+  bool scan(index block, owned_array<value>& space) {
+    index const first = block * rows_, last = std::min(length_, first + rows_), at = begin_ + first * inner_;
+    some_rows rows{first, last, memory_ ? memory_ + at : nullptr};
     local_values<T, 2 * most_tall_columns> sums;  // see for_strips()
     bool const early = !alone_ && block + 1 < blocks_;
-    if (early) total(first, last, sums.data());
+    if (early) {
+      if (!memory_) rows.values = evaluate(at, (last - first) * inner_, space);
+      total(rows, sums.data());
+    }
     bool known = true;
     if (!chain_.wait(block, known)) return false;
     if (early) pass_on(block, sums.data());
     T const* const prefixes = rule_.has_initial || block > 0 ? prefixes_.get() + block * inner_ : nullptr;
     if (!rule_.inclusive)
-      write<false, true>(first, last, sums.data(), prefixes);
+      write<false, true>(rows, sums.data(), prefixes);
     else if (prefixes)
-      write<true, true>(first, last, sums.data(), prefixes);
+      write<true, true>(rows, sums.data(), prefixes);
     else
-      write<true, false>(first, last, sums.data(), prefixes);
+      write<true, false>(rows, sums.data(), prefixes);
     if (!early && block + 1 < blocks_) pass_on(block, sums.data());
     return true;
+  }
+  value const* evaluate(index at, index count, owned_array<value>& space) const {
+    if (!space) space.reset(new value[static_cast<std::size_t>(rows_ * inner_)]);
+    reader_.read(at, at + count, space.get());
+    return space.get();
   }
   void pass_on(index block, T const* sums) {
     T const* const before = prefixes_.get() + block * inner_;
@@ -84,16 +100,16 @@ class tall_scanner {
     chain_.publish(block + 1, true);
   }
 
-  /// Calls f(values, first row, rows) for rows [first, last), some at a time where they are not read from memory and
-  /// written to it directly.
+  /// Calls f(values, first row, rows) for all rows, some at a time where they are not read from memory and written to
+  /// it directly.
   template <class F>
-  void for_rows(index first, index last, bool pieces, F&& f) const {
+  void for_rows(some_rows const& all, bool pieces, F&& f) const {
     local_values<value, buffer_length> buffer;
-    index const together = pieces || !memory_ ? std::max<index>(1, buffer_length / inner_) : last - first;
-    for (index row = first; row < last; row += together) {
-      index const rows = std::min(together, last - row), at = begin_ + row * inner_;
-      if (!memory_) reader_.read(at, at + rows * inner_, buffer.data());
-      f(memory_ ? memory_ + at : static_cast<value const*>(buffer.data()), row, rows);
+    index const together = pieces || !all.values ? std::max<index>(1, buffer_length / inner_) : all.last - all.first;
+    for (index row = all.first; row < all.last; row += together) {
+      index const rows = std::min(together, all.last - row), at = begin_ + row * inner_;
+      if (!all.values) reader_.read(at, at + rows * inner_, buffer.data());
+      f(all.values ? all.values + (row - all.first) * inner_ : static_cast<value const*>(buffer.data()), row, rows);
     }
   }
   /// How columns are combined side by side: in a vector of so many bytes, or in two, or one by one.
@@ -149,9 +165,9 @@ class tall_scanner {
     if (j < inner_) f(j, any_strip{inner_ - j}, sums + j);
   }
 
-  void total(index first, index last, T* sums) const {
-    for_rows(first, last, false, [&](value const* values, index row, index rows) {
-      for_strips(sums, [&](index j, auto s, T* own) { add(values + j, rows, s, own, row == first); });
+  void total(some_rows const& all, T* sums) const {
+    for_rows(all, false, [&](value const* values, index row, index rows) {
+      for_strips(sums, [&](index j, auto s, T* own) { add(values + j, rows, s, own, row == all.first); });
     });
   }
   void add(value const* values, index rows, any_strip s, T* sums, bool begins) const {
@@ -172,13 +188,13 @@ class tall_scanner {
   }
 
   template <bool Inclusive, bool Prefixed>
-  void write(index first, index last, T* sums, T const* prefixes) const {
+  void write(some_rows const& all, T* sums, T const* prefixes) const {
     local_values<T, buffer_length> buffer;
-    for_rows(first, last, past_caches_, [&](value const* values, index row, index rows) {
+    for_rows(all, past_caches_, [&](value const* values, index row, index rows) {
       T *const target = target_ + begin_ + row * inner_, *const out = past_caches_ ? buffer.data() : target;
       for_strips(sums, [&](index j, auto s, T* own) {
         write_strip<Inclusive, Prefixed>(values + j, rows, s, own, prefixes + (Prefixed ? j : 0), out + j,
-                                         row == first);
+                                         row == all.first);
       });
       if (past_caches_) stream_copy(target, out, static_cast<std::size_t>(rows * inner_) * sizeof(T));
     });
