@@ -1,11 +1,15 @@
 // Collectives of every arithmetic type by every operator, up to 2^20 elements, and what they send: among threads, and
 // among processes that share memory. mpi_program.cpp has those over MPI. Takes up to 13 GB of memory.
 #include <doctest/doctest.h>
+#include <malloc.h>
 
 #include "all_types.hpp"
 #include "processes.hpp"
 
 using namespace mesh_test;
+
+/// Large blocks go back to the system when they are freed: forked processes would have what threads have left.
+static int const large_blocks_are_returned = mallopt(M_MMAP_THRESHOLD, 1 << 20);
 
 TEST_CASE("every type and operator among threads") {
   std::size_t checks = 0;
