@@ -166,6 +166,8 @@ std::map<std::string, task> const& tasks() {
                                                   x.found.data(), ::cuda::std::plus<>{}, static_cast<int>(n), x.stream);
           });
         }}},
+      {"17 the same, number on the device",
+       {2.25 * bytes, [](data& x) { static_cast<void>(ls::reduce_by_key_bounded(x.runs, x.a)); }, {}}},
       {"20 inclusive scan",
        {2 * bytes, [](data& x) { x.y = ls::inclusive_scan(x.a); },
         [](data& x) {
@@ -258,7 +260,14 @@ std::map<std::string, task> const& tasks() {
           });
         }}},
       {"47 argsort of floats", {3 * bytes, [](data& x) { x.places = ls::argsort(x.a); }, {}}},
-      {"48 the 100 largest", {bytes, [](data& x) { static_cast<void>(ls::top_k(x.a, 100)); }, {}}},
+      {"48 the 100 largest",  // of CUB: all, sorted with their places
+       {bytes, [](data& x) { static_cast<void>(ls::top_k(x.a, 100)); },
+        [](data& x) {
+          x.cub.run([&](void* m, std::size_t& s) {
+            return cub::DeviceRadixSort::SortPairsDescending(m, s, x.a.data(), x.z.data(), x.keys.data(), x.more.data(),
+                                                             n, 0, 32, x.stream);
+          });
+        }}},
       {"50 histogram, 256 bins",
        {bytes, [](data& x) { static_cast<void>(ls::histogram(x.a, 256, 0.0f, 1.0f)); },
         [](data& x) {
