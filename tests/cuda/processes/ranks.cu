@@ -239,7 +239,10 @@ int run_failing(ls::mesh mesh, std::string const& how) {
     ls::spmd(mesh, [&](ls::communicator& comm) {
       ls::array<float> values = ls::full<float>(comm.device(), 10, 1.0f);
       comm.all_reduce(values, ls::plus{});
-      if (how == "device-message-stops") return send_to_stopped(comm);
+      if (how == "device-message-stops") {
+        comm.device().synchronize();  // a rank that stops has done its part
+        return send_to_stopped(comm);
+      }
       if (how == "nccl-first" && comm.rank() == 0) hesitation = 0.5;
       if (comm.rank() == 1) fail(how, comm);
       if (comm.rank() == 1 && !nccl_fails(how)) return;
