@@ -60,31 +60,6 @@ class abreast_scan {
       }
     }
   }
-  /// The same for operators that are applied in registers.
-  template <bool Inclusive>
-  void scan_columns(index column, index count) requires scans_in_registers<T, Op> {
-    using number = scan_number<T, Op>;
-    using operation = scan_operation<Op, T>;
-    typedef number vector __attribute__((vector_size(vector_bytes)));
-    constexpr index width = static_cast<index>(vector_bytes / sizeof(T)), vectors = rows / width;
-    vector last[vectors];
-    vector const initials = static_cast<number>(rule_.initial) - vector{};
-    LOCKSTEP_UNROLL
-    for (index k = 0; k < vectors; ++k) std::memcpy(&last[k], last_ + k * width, sizeof(vector));
-    for (T* at = tile_ + column * rows; column < count; ++column, at += rows) {
-      LOCKSTEP_UNROLL
-      for (index k = 0; k < vectors; ++k) {
-        vector values;
-        std::memcpy(&values, at + k * width, sizeof(vector));
-        vector const here = operation::combine(last[k], values);
-        values = Inclusive ? here : operation::combine(initials, last[k]);
-        std::memcpy(at + k * width, &values, sizeof(vector));
-        last[k] = here;
-      }
-    }
-    LOCKSTEP_UNROLL
-    for (index k = 0; k < vectors; ++k) std::memcpy(last_ + k * width, &last[k], sizeof(vector));
-  }
 
   scan_rule<T, Op> const& rule_;
   bool begun_ = false;

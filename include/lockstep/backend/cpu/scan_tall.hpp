@@ -3,7 +3,6 @@
 // them. The order of combination is fixed by the shape alone.
 #pragma once
 
-#include "reduce_axis.hpp"
 #include "scan.hpp"
 
 namespace lockstep {
