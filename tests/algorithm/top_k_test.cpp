@@ -77,6 +77,30 @@ TEST_CASE("ascending, descending, equal, NaN") {
   });
 }
 
+TEST_CASE("few distinct values, worst values, zeros of both signs, tiny values, in many blocks") {
+  for_each_device([](device const& dev) {
+    constexpr std::size_t n = 40003;
+    float const infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> none_good(n, -infinity), zeros(n), tiny(n), late(n, nan), signs(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      zeros[i] = i % 3 == 0 ? 0.0f : -0.0f;
+      tiny[i] = static_cast<float>(static_cast<int>(i % 7) - 3) * std::numeric_limits<float>::denorm_min();
+      signs[i] = i % 2 == 0 ? infinity : -infinity;
+      if (i % 1000 == 999) none_good[i] = static_cast<float>(i % 5), late[i] = -static_cast<float>(i);
+    }
+    for (index k : {1, 7, 40, 50, 100}) {
+      for (auto const& host : {none_good, zeros, tiny, late, signs}) check(dev, host, k);
+      check(dev, random_values<std::uint32_t>(n, 5), k);
+      check(dev, random_values<int>(n, 6, -3, 3), k);
+      check(dev, random_values<std::int8_t>(n, 7), k);
+      check(dev, random_values<double>(n, 8), k);
+      check(dev, std::vector<int>(n, std::numeric_limits<int>::min()), k);
+    }
+    auto const found = top_k(array<float>(dev, zeros), 100).values.to_host();
+    for (std::size_t i = 0; i < found.size(); ++i) REQUIRE(std::signbit(found[i]) == (i % 3 != 0));
+  });
+}
+
 TEST_CASE("along an axis, and of what is not stored") {
   for_each_device([](device const& dev) {
     shape<3> const extents(4, 50, 33);

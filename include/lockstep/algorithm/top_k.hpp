@@ -92,8 +92,9 @@ ranked<value_t<E>, rank_v<E>> first_k(char const* name, E const& operand, index 
 
 /// The k largest values, from the largest down, and their places; of equal values the one at the smaller place comes
 /// first, and NaNs last of all. Along an axis: of each line. Throws error when k is more than there are, shape_error
-/// when there is no such axis. Reads the expression once, without storing it when it has one axis; a GPU sorts all of
-/// it where k is more than 1024 or there are several axes.
+/// when there is no such axis. With one axis the expression is not stored: it is read once, and again, on the CPU,
+/// where about k short blocks of it have large values. A GPU sorts all of it where k is more than 1024 or there are
+/// several axes.
 template <expression E, std::same_as<axis>... Axis>
 requires(sizeof...(Axis) <= 1) auto top_k(E const& e, index k, Axis... along) {
   return first_k<greater>("top_k", e, k, along...);

@@ -1,155 +1,168 @@
-// The k first of many values on CPU threads: values that are not better than the k-th best so far are passed over, a
-// block at a time, at the speed of memory.
+// The k first of many values on CPU threads, nearly at the speed of reading them, and the value in the middle.
 #pragma once
 
 #include <atomic>
+#include <cmath>
+#include <optional>
 
-#include "../../core/owned_array.hpp"
-#include "argsort.hpp"
-#include "flags.hpp"
+#include "best_values.hpp"
 
 namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
-/// The k best values seen so far, and some more that wait to be sorted out. Of equal values the one at the smaller
-/// place is better.
+/// A bar that at least k of n values are better than and not many more, so that most values need no look at their
+/// places: the k-th best of the best of each block is nearly it.
 template <class T, class Less>
-class best_values {
+class block_bar {
  public:
-  best_values(index k, Less const& before)
-      : k_(k), before_(before), room_(2 * k + 64), found_(new placed<T>[static_cast<std::size_t>(room_ + block)]) {}
+  static constexpr bool possible =
+#if defined(__AVX2__) && !defined(__CUDACC__)
+      compares_numbers<T, Less> && (sizeof(T) == 4 || sizeof(T) == 8);
+#else
+      false;
+#endif
 
-  /// Values of places [place, place + count), in ascending order of places from call to call.
-  void add(T const* values, index place, index count) {
-    index at = 0;
-    for (; at < count && !full_; ++at) add_one(values[at], place + at);
-    for (; at + many <= count; at += many)  // mostly none of many is better
-      if (any_better(values + at))
-        for (index i = at; i < at + many; i += block) add_better(values + i, place + i);
-    for (; at + block <= count; at += block) add_better(values + at, place + at);
-    for (T const worst = worst_; at < count; ++at)
-      if (before_(values[at], worst)) add_one(values[at], place + at);
+  /// How many values a block has; 0 where finding the bar does not pay.
+  static index block_of(index n, index k) {
+    if (!possible || n / 3 / shortest < k) return 0;
+    return std::clamp(n / (16 * k) / shortest * shortest, shortest, index{16} * shortest);
   }
-  void add_one(T const& value, index place) {
-    found_[count_++] = {value, place};
-    if (count_ == room_ || (!full_ && count_ == k_)) keep_best();
+
+  template <class Reader>
+  block_bar(device const& where, Reader const& from, index n, index k, index block)
+      : block_(block), n_(n), blocks_((n + block - 1) / block), best_(where, blocks_), values_(best_.data()) {
+    parallel_ranges(where, blocks_, index{1}, std::max(index{1}, serial_below / block), [&](index first, index last) {
+      for (index b = first; b < last; ++b) {
+        T best = worst;
+        from(b * block_, std::min(n_, (b + 1) * block_),
+             [&](T const* values, index, index count) { best = best_of(values, count, best); });
+        values_[b] = best;
+      }
+    });
+    scratch<key> keys(where, blocks_);
+    for (index b = 0; b < blocks_; ++b) std::memcpy(&keys.data()[b], &values_[b], sizeof(T));
+    for (index b = 0; b < blocks_; ++b) keys.data()[b] = codec::encode(keys.data()[b]);
+    key const bits = codec::decode(select_key(keys.data(), blocks_, k - 1));
+    std::memcpy(&value_, &bits, sizeof(T));
   }
-  /// The best, in order: count() of them.
-  placed<T> const* finish() {
-    if (count_ > k_) keep_best();
-    std::sort(found_.get(), found_.get() + count_, better());
-    return found_.get();
+
+  /// False where fewer than k blocks have a value that is better than the worst there is.
+  bool found() const { return value_ != worst; }
+  /// The bar: the k-th best is better than it.
+  T value() const {
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(descending ? value_ - 1 : value_ + 1);
+    else {
+      constexpr T least = std::numeric_limits<T>::min();  // numbers below it may be taken for 0
+      T const next = std::nextafter(value_, worst);
+      if (descending) return next >= least || next <= -least ? next : -least;
+      return next >= least || next <= -least ? next : least;
+    }
   }
-  index count() const { return count_; }
-  placed<T> const& at(index i) const { return found_[i]; }
+  index blocks() const { return blocks_; }
+  /// Calls f(begin, end) for those of blocks [first, last) that have a value better than the bar.
+  template <class F>
+  void for_good_blocks(index first, index last, F const& f) const {
+    T const bar = value(), *const best = values_;
+    for (index b = first; b < last; ++b)
+      if (descending ? best[b] > bar : best[b] < bar) f(b * block_, std::min(n_, (b + 1) * block_));
+  }
 
  private:
-  static constexpr index block = flags_per_word, many = 8 * block;
-  template <class Order>
-  static constexpr bool is_order = std::is_same_v<Less, comparison<T, Order>>;
-  static constexpr bool compares_vectors =
-      std::is_arithmetic_v<T> && (sizeof(T) == 4 || sizeof(T) == 8) && (is_order<less> || is_order<greater>);
+  using codec = key_codec<T, compares_by<Less, greater>>;
+  using key = typename codec::key;
+  using limits = std::numeric_limits<T>;
+  static constexpr bool descending = compares_by<Less, greater>;
+  static constexpr index shortest = 256;
+  static constexpr T worst = descending ? (limits::has_infinity ? -limits::infinity() : limits::lowest())
+                                        : (limits::has_infinity ? limits::infinity() : limits::max());
 
-  LOCKSTEP_WIDE [[gnu::noinline]] bool any_better(T const* values) const {
-    T const worst = worst_;
-    int any = 0;
-    if constexpr (requires { before_.order; } && std::is_floating_point_v<T>) {
-      if (worst != worst) return true;
-      for (index i = 0; i < many; ++i) any |= before_.order(values[i], worst) ? 1 : 0;  // a NaN is not better
-    } else {
-      for (index i = 0; i < many; ++i) any |= before_(values[i], worst) ? 1 : 0;
+  static T best_of(T const* values, index count, T best) {
+    constexpr index width = 32 / static_cast<index>(sizeof(T)), many = 4 * width;
+    typedef T vector __attribute__((vector_size(32)));
+    vector v, most[4];
+    for (vector& each : most) each = best - vector{};
+    index at = 0;
+    for (; at + many <= count; at += many) LOCKSTEP_UNROLL
+    for (index i = 0; i < 4; ++i) {
+      std::memcpy(&v, values + at + i * width, sizeof(v));
+      most[i] = better(v, most[i]);  // a NaN is not
     }
-    return any != 0;
+    most[0] = better(better(most[0], most[1]), better(most[2], most[3]));
+    for (index i = 0; i < width; ++i) best = better(most[0][i], best);
+    for (; at < count; ++at) best = better(values[at], best);
+    return best;
   }
-  // Which values of the block are better cannot be foreseen: no branch asks it of each.
-  [[gnu::always_inline]] void add_better(T const* values, index place) {
-    for (std::uint64_t left = better_ones(values); left != 0; left &= left - 1) {
-      index const i = __builtin_ctzll(left);
-      found_[count_++] = {values[i], place + i};
-    }
-    if (count_ >= room_) keep_best();
-  }
-  [[gnu::always_inline]] std::uint64_t better_ones(T const* values) const {
-    T const worst = worst_;
-#if LOCKSTEP_WIDE_VECTORS
-    if constexpr (compares_vectors)
-      if (worst == worst) {  // a NaN is not better
-        using wide = wide_vector<T>;
-        constexpr auto how = is_order<greater> ? wide::comparison::greater : wide::comparison::less;
-        std::uint64_t word = 0;
-        LOCKSTEP_UNROLL
-        for (int i = 0; i < static_cast<int>(block); i += wide::width) {
-          typename wide::vector v;
-          __builtin_memcpy(&v, values + i, sizeof(v));
-          word |= std::uint64_t{as_flags(wide::template compare<how>(v, worst - typename wide::vector{}))} << i;
-        }
-        return word;
-      }
-#elif defined(__AVX2__) && !defined(__CUDACC__)
-    if constexpr (compares_vectors)
-      if (worst == worst) {  // a NaN is not better
-        using mask = sign_mask<sizeof(T)>;
-        typedef T vector __attribute__((vector_size(32)));
-        vector const last = worst - vector{};
-        std::uint64_t word = 0;
-        LOCKSTEP_UNROLL
-        for (index i = 0; i < block; i += static_cast<index>(sizeof(vector) / sizeof(T))) {
-          vector v;
-          __builtin_memcpy(&v, values + i, sizeof(v));
-          word |= std::uint64_t{mask::of((typename mask::vector)(is_order<greater> ? v > last : v < last))} << i;
-        }
-        return word;
-      }
-#endif
-    alignas(32) bool flags[block];
-    for (index i = 0; i < block; ++i) flags[i] = before_(values[i], worst);
-    return pack_word(flags);
-  }
-  auto better() const {
-    return [this](placed<T> const& a, placed<T> const& b) {
-      return before_(a.value, b.value) || (!before_(b.value, a.value) && a.place < b.place);
-    };
-  }
-  void keep_best() {
-    std::nth_element(found_.get(), found_.get() + (k_ - 1), found_.get() + count_, better());
-    worst_ = found_[k_ - 1].value;
-    count_ = k_;
-    full_ = true;
+  template <class V>
+  [[gnu::always_inline]] static V better(V a, V b) {
+    if constexpr (descending)
+      return a > b ? a : b;
+    else
+      return a < b ? a : b;
   }
 
-  index const k_;
-  Less const& before_;
-  index const room_;
-  owned_array<placed<T>> found_;
-  index count_ = 0;
-  bool full_ = false;
-  T worst_{};
+  index block_, n_, blocks_;
+  scratch<T> best_;
+  T* values_;  // of best_
+  T value_;
 };
 
 /// Writes the first k <= n of the values that a reader gives in the order of `before`, and their places.
-template <class T, class Less, class Reader>
-void first_k(device const& where, Reader const& from, index n, index k, Less const& before, T* values, index* places) {
-  if (k == 0) return;
+template <class Entries, class T, class Less, class Reader>
+void first_k_with(device const& where, Reader const& from, index n, index k, Less const& before, T* values,
+                  index* places) {
+  using best_k = best_values<T, Less, Entries>;
+  using bar_of = block_bar<T, Less>;
+  std::optional<bar_of> bar;
+  if constexpr (bar_of::possible)
+    if (index const block = bar_of::block_of(n, k); block != 0) {
+      bar.emplace(where, from, n, k, block);
+      if (!bar->found()) bar.reset();
+    }
   // Threads take pieces in order until none is left: each passes over what is not better than all that it has seen.
   index const threads = n <= serial_below ? 1 : static_cast<index>(where.threads());
-  index const piece = threads == 1 ? n : serial_below;
-  owned_array<std::unique_ptr<best_values<T, Less>>> best(new std::unique_ptr<best_values<T, Less>>[threads]);
+  index const total = bar ? bar->blocks() : n, piece = threads == 1 ? total : bar ? 64 : serial_below;
+  owned_array<std::unique_ptr<best_k>> best(new std::unique_ptr<best_k>[threads]);
   std::atomic<index> next{0};
   run_tasks(where, threads, [&](index thread) {
     auto& own = best[thread];
-    for (index begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < n;) {
-      if (!own) own.reset(new best_values<T, Less>(k, before));
-      from(begin, std::min(n, begin + piece),
-           [&](T const* some, index place, index count) { own->add(some, place, count); });
+    for (index begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < total;) {
+      index const end = std::min(total, begin + piece);
+      if (!own) own.reset(bar ? new best_k(k, before, bar->value()) : new best_k(k, before));
+      auto const read = [&](index first, index last) {
+        from(first, last, [&](T const* some, index place, index count) { own->add(some, place, count); });
+      };
+      if (bar)
+        bar->for_good_blocks(begin, end, read);
+      else
+        read(begin, end);
     }
     if (own) own->finish();
   });
-  best_values<T, Less> all(k, before);
+  best_k all(k, before);
   for (index t = 0; t < threads; ++t)
-    for (index i = 0; best[t] && i < best[t]->count(); ++i) all.add_one(best[t]->at(i).value, best[t]->at(i).place);
-  placed<T> const* const found = all.finish();
-  for (index i = 0; i < k; ++i) values[i] = found[i].value, places[i] = found[i].place;
+    for (index i = 0; best[t] && i < best[t]->count(); ++i) all.add_entry(best[t]->at(i));
+  auto const* const found = all.finish();
+  for (index i = 0; i < k; ++i) values[i] = Entries::value(found[i]), places[i] = Entries::place(found[i]);
+}
+
+/// The same, in the quickest way.
+template <class T, class Less, class Reader>
+void first_k(device const& where, Reader const& from, index n, index k, Less const& before, T* values, index* places) {
+  if (k == 0) return;
+  if constexpr (compares_numbers<T, Less> && sizeof(T) <= 4) {
+    using packed = packed_with_places<T, Less>;
+    if (n <= packed::most) {
+      first_k_with<packed>(where, from, n, k, before, values, places);
+      if constexpr (std::is_floating_point_v<T>)
+        for (index i = 0; i < k; ++i)  // what has several bit patterns
+          if (values[i] == 0 || values[i] != values[i])
+            from(places[i], places[i] + 1, [&](T const* value, index, index) { values[i] = *value; });
+      return;
+    }
+  }
+  first_k_with<values_with_places<T, Less>>(where, from, n, k, before, values, places);
 }
 
 /// The same of values in a row. Where k is a large part of n, all are sorted.
