@@ -99,6 +99,8 @@ TEST_CASE("sums by key and by segment") {
       }
     for (std::size_t n : {9, 1025, 40000}) {
       check<double>(dev, random_values<int>(n, n), 10, -7, lockstep::plus{});
+      check<float>(dev, random_values<float>(n, n, -3, 4), 40, 0.5f, lockstep::plus{});
+      check<std::int64_t>(dev, random_values<double>(n, n, -3, 4), 40, 0.5, lockstep::plus{});
       check<bool>(dev, random_values<double>(n, n), 10, 0.25, lockstep::plus{});
       check<std::int64_t>(dev, random_values<std::int8_t>(n, n), 10, std::int8_t{3}, lockstep::plus{});
       check<std::int16_t>(dev, std::vector<std::uint32_t>(n, 4'000'000'000u), 100, 1u, lockstep::plus{});
@@ -133,6 +135,8 @@ TEST_CASE("keys are compared as told, and bools are counted") {
     CHECK(found.to_host() == inclusive_loop<index>(host, rises, lockstep::plus{}));
     auto const nan = lockstep::full(dev, n, std::numeric_limits<float>::quiet_NaN());
     CHECK(inclusive_scan_by_key(nan, x).to_host() == inclusive_loop<index>(host, nans, lockstep::plus{}));
+    array<float> const stored = nan, y(dev, keys);
+    CHECK(inclusive_scan_by_key(stored, y).to_host() == keys);
   });
 }
 

@@ -19,6 +19,8 @@ using number_of = scan_number<std::conditional_t<std::is_same_v<T, bool>, index,
 template <class Key, class Equal, class Evaluator>
 class key_heads {
  public:
+  using key = std::conditional_t<std::is_same_v<Equal, equal_to>, Key, void>;  ///< void: compared as the user likes
+
   key_heads(Evaluator const& keys, shape<1> const& extents, Equal const& equal)
       : equal_(equal), reader_(keys, extents), memory_(memory_of<Key>(reader_)) {}
 
@@ -38,6 +40,8 @@ class key_heads {
     reader_.read(first - 1, first + count, near.data());
     compare(near.data() + 1, count, marks);
   }
+  /// The keys where they lie in memory, otherwise null.
+  Key const* memory() const { return memory_; }
 
  private:
   template <class Mark>
@@ -53,6 +57,8 @@ class key_heads {
 /// Heads are where segments begin: offsets that ascend from 0.
 class segment_heads {
  public:
+  using key = void;
+
   segment_heads(index const* offsets, index segments) : offsets_(offsets), end_(offsets + segments) {}
 
   template <class Mark>
@@ -71,10 +77,13 @@ struct keyed_run {
   static constexpr bool streams = true;  ///< scan() itself can write past the caches
   using registers = keyed_block_scan<T, Op>;
   using mark = typename registers::mark;
+  template <class Key>
+  static constexpr bool compares = registers::template compares<Key>;  ///< marks may be key_changes
   T running = registers::identity;
 
   /// `past_caches` needs `out` to be aligned to 64 bytes.
-  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out, bool past_caches) {
+  template <class Marks>
+  void scan(scan_rule<T, Op> const& rule, T const* in, Marks marks, index count, T* out, bool past_caches) {
     if (past_caches)
       scan<true>(rule, in, marks, count, out);
     else
@@ -85,8 +94,8 @@ struct keyed_run {
   }
 
  private:
-  template <bool PastCaches>
-  void scan(scan_rule<T, Op> const& rule, T const* in, mark const* marks, index count, T* out) {
+  template <bool PastCaches, class Marks>
+  void scan(scan_rule<T, Op> const& rule, T const* in, Marks marks, index count, T* out) {
     if (rule.inclusive)
       running = registers::template scan<true, PastCaches>(in, marks, out, count, running, T{});
     else
@@ -98,6 +107,8 @@ template <class T, class Op>
 struct keyed_run<T, Op, false> {
   static constexpr bool streams = false;
   using mark = std::int8_t;
+  template <class Key>
+  static constexpr bool compares = false;
   T running{};
   bool begun = false;
 
@@ -162,30 +173,54 @@ class keyed_scanner {
   using value = std::remove_cvref_t<decltype(std::declval<Evaluator const&>().at(coordinates<1>{}))>;
   using run = keyed_run<T, Op>;
   using mark = typename run::mark;
+  static constexpr bool compares_keys = [] {
+    if constexpr (std::is_void_v<typename Heads::key>)
+      return false;
+    else
+      return run::template compares<typename Heads::key>;
+  }();
 
-  // Past the caches goes what is final; what comes before the first head, and the rest of its piece, is held.
+  /// What is known of a block as its pieces are scanned.
+  struct progress {
+    run state;
+    index open = 0, kept = 0;  ///< before the first head; in pieces up to its one
+    bool headed = false;
+  };
+
   bool scan(index block, T* held) {
     index const first = block * scan_block, last = std::min(total_, first + scan_block);
     local_values<T, buffer_length> values, results;
     local_values<mark, buffer_length> marks;
-    run state;
-    index open = 0, kept = 0;
-    bool headed = false;
+    progress so_far;
     for (index at = first; at < last; at += buffer_length) {
       index const count = std::min(buffer_length, last - at);
+      T* const beginning = past_caches_ ? held + (at - first) : target_ + at;
+      if constexpr (compares_keys)
+        if (auto const* const keys = heads_.memory(); keys && at > 0) {
+          fetch_values(keys + at, count, fetch_ahead_bytes);
+          scan_piece(so_far, at, count, key_changes<typename Heads::key>{keys + at}, values, results, beginning);
+          continue;
+        }
       heads_.mark(at, count, marks.data());
-      bool const at_once = headed && streams_;
-      T* const out = !past_caches_ || at_once ? target_ + at : headed ? results.data() : held + (at - first);
-      state.scan(rule_, read(at, count, values.data()), marks.data(), count, out, at_once);
-      if (past_caches_ && headed && !at_once)
-        stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
-      if (headed) continue;
-      index const until = first_mark(marks.data(), count);
-      headed = until < count;
-      open += until;
-      kept += count;
+      mark const* const stored = marks.data();
+      scan_piece(so_far, at, count, stored, values, results, beginning);
     }
-    return close(block, state.running, headed, past_caches_ ? held : target_ + first, open, kept);
+    return close(block, so_far.state.running, so_far.headed, past_caches_ ? held : target_ + first, so_far.open,
+                 so_far.kept);
+  }
+  // Past the caches goes what is final; what comes before the first head, and the rest of its piece, is held.
+  template <class Marks, class Values>
+  [[gnu::always_inline]] void scan_piece(progress& so_far, index at, index count, Marks marks, Values& values,
+                                         Values& results, T* beginning) const {
+    bool const headed = so_far.headed, at_once = headed && streams_;
+    T* const out = !past_caches_ || at_once ? target_ + at : headed ? results.data() : beginning;
+    so_far.state.scan(rule_, read(at, count, values.data()), marks, count, out, at_once);
+    if (past_caches_ && headed && !at_once) stream_copy(target_ + at, out, static_cast<std::size_t>(count) * sizeof(T));
+    if (headed) return;
+    index const until = first_mark(marks, count);
+    so_far.headed = until < count;
+    so_far.open += until;
+    so_far.kept += count;
   }
 
   /// Passes on what the next block needs and puts what comes before the block in front of its first `open` values.
@@ -207,12 +242,16 @@ class keyed_scanner {
     reader_.read(first, first + count, buffer);
     return buffer;
   }
-  static index first_mark(mark const* marks, index count) {
-    mark any = 0;
-    for (index i = 0; i < count; ++i) any |= marks[i];
-    if (!any) return count;
+  template <class Marks>
+  static index first_mark(Marks marks, index count) {
+    constexpr index few = 64;
     index i = 0;
-    while (!marks[i]) ++i;
+    for (; i + few <= count; i += few) {
+      unsigned any = 0;
+      for (index j = i; j < i + few; ++j) any |= marks[j] ? 1u : 0u;
+      if (any) break;
+    }
+    while (i < count && !marks[i]) ++i;
     return i;
   }
 

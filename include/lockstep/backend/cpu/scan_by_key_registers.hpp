@@ -7,6 +7,15 @@ namespace lockstep {
 inline namespace LOCKSTEP_COMPILER {
 namespace cpu {
 
+/// Marks where a key differs from the one before it in memory: compared where they are needed, not stored.
+template <class Key>
+struct key_changes {
+  Key const* keys;
+
+  bool operator[](index i) const { return !(keys[i - 1] == keys[i]); }
+  friend key_changes operator+(key_changes changes, index i) { return {changes.keys + i}; }
+};
+
 template <class T, class Op, class Lanes = std::make_index_sequence<vector_bytes / sizeof(T)>>
 struct keyed_register_scan;
 
@@ -21,12 +30,15 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
   /// -1 (all bits) where the scan begins anew, otherwise 0.
   using mark = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
   typedef mark bits __attribute__((vector_size(vector_bytes)));
+  /// Whether marks may also be key_changes.
+  template <class Key>
+  static constexpr bool compares = std::is_arithmetic_v<Key> && sizeof(Key) == sizeof(mark);
 
   /// out[i] = what was combined since the last mark up to in[i], after `running` where there is none; `in` may be
   /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark. PastCaches
   /// needs `out` to be aligned to 32 bytes.
-  template <bool Inclusive, bool PastCaches>
-  static T scan(T const* in, mark const* marks, T* out, index count, T running, T initial) {
+  template <bool Inclusive, bool PastCaches, class Marks>
+  static T scan(T const* in, Marks marks, T* out, index count, T running, T initial) {
     vector carry = base::all_lanes(running);
     vector const initials = base::all_lanes(Inclusive ? identity : initial);
     index i = 0;
@@ -54,9 +66,9 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
 
  private:
   /// One vector; returns the carry for the next.
-  template <bool Inclusive, bool PastCaches>
-  [[gnu::always_inline]] static vector step(T const* in, mark const* marks, T* out, vector carry, vector initials) {
-    vector const here = base::load(reinterpret_cast<T const*>(marks));
+  template <bool Inclusive, bool PastCaches, class Marks>
+  [[gnu::always_inline]] static vector step(T const* in, Marks marks, T* out, vector carry, vector initials) {
+    vector const here = same_bits<vector>(load_marks(marks));
     vector v = base::load(in), since = here;
     take_lanes_before(v, since);
     vector const total = all_last(v), stop = all_last(since);
@@ -64,21 +76,48 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
     base::template store<PastCaches>(out, Inclusive ? v : combine(initials, unless(here, moved_in(v, carry))));
     return combine(unless(stop, carry), total);
   }
+  [[gnu::always_inline]] static bits load_marks(mark const* marks) {
+    bits all;
+    __builtin_memcpy(&all, marks, sizeof(all));
+    return all;
+  }
+  template <class Key>
+  [[gnu::always_inline]] static bits load_marks(key_changes<Key> changes) {
+    return ~same_as_before(changes);
+  }
+  template <class Key>
+  [[gnu::always_inline]] static bits same_as_before(key_changes<Key> changes) {
+    typedef Key several __attribute__((vector_size(vector_bytes)));
+    several before, here;
+    __builtin_memcpy(&before, changes.keys - 1, sizeof(before));
+    __builtin_memcpy(&here, changes.keys, sizeof(here));
+    return same_bits<bits>(before == here);
+  }
   /// Whether one of a group is marked.
-  static bool any(mark const* marks) {
+  [[gnu::always_inline]] static bool any(mark const* marks) {
     bits found = {};
-    for (int k = 0; k < part; ++k) {
-      bits more;
-      __builtin_memcpy(&more, marks + k * width, sizeof(more));
-      found |= more;
-    }
+    for (int k = 0; k < part; ++k) found |= load_marks(marks + k * width);
+    return lanes_of(found) != 0;
+  }
+  template <class Key>
+  [[gnu::always_inline]] static bool any(key_changes<Key> changes) {
+    bits same = ~bits{};
+    for (int k = 0; k < part; ++k) same &= same_as_before(changes + k * width);
+    return lanes_of(same) != (1u << width) - 1;
+  }
+  /// A bit for each lane whose bits are set.
+  [[gnu::always_inline]] static unsigned lanes_of(bits which) {
 #if defined(__AVX2__) && !defined(__CUDACC__)
     typedef float floats __attribute__((vector_size(32)));
-    return __builtin_ia32_movmskps256((floats)found) != 0;
+    typedef double doubles __attribute__((vector_size(32)));
+    if constexpr (sizeof(T) == 4)
+      return static_cast<unsigned>(__builtin_ia32_movmskps256((floats)which));
+    else
+      return static_cast<unsigned>(__builtin_ia32_movmskpd256((doubles)which));
 #else
-    mark one = 0;
-    for (int l = 0; l < width; ++l) one |= found[l];
-    return one != 0;
+    unsigned lanes = 0;
+    for (int l = 0; l < width; ++l) lanes |= (which[l] & 1) << l;
+    return lanes;
 #endif
   }
   /// The same bits as another vector (memcpy: nvcc's front end refuses the cast).

@@ -19,6 +19,8 @@ struct keyed_wide_scan : wide_scan<T, Op> {
   static constexpr T identity = base::operation::identity;
   /// -1 (all bits) where the scan begins anew, otherwise 0.
   using mark = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  template <class Key>
+  static constexpr bool compares = false;  ///< marks are stored
 
   /// out[i] = what was combined since the last mark up to in[i], after `running` where there is none; `in` may be
   /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark.
