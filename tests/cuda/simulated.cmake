@@ -68,19 +68,13 @@ add_test(NAME cuda.lost_gpu COMMAND "${simulator}" --no-fatal --fail-device 0:9:
 set_tests_properties(cuda.faults cuda.lost_gpu PROPERTIES LABELS cuda TIMEOUT 1800)
 set_tests_properties(cuda.lost_gpu PROPERTIES PASS_REGULAR_EXPRESSION "every operation said so")
 
-# The same for layers, training and ranks, which need NCCL. Only where single collectives fail are reads of memory that
-# was never written not looked for: rank_tree_kernel, queued behind an exchange, reads what that would have received,
-# also where it has been aborted, and its result is undefined.
+# The same for layers, training and ranks, which need NCCL.
 if(TARGET lockstep::nccl)
   add_executable(cuda_rank_faults cuda/faults/ranks.cu cuda/faults/calls.cpp cuda/faults/nccl_calls.cpp)
   lockstep_test_target(cuda_rank_faults)
   target_link_libraries(cuda_rank_faults PRIVATE lockstep::cuda lockstep::nccl ${CMAKE_DL_LIBS})
-  set(single "collectives: every call*")
-  add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --check all -- $<TARGET_FILE:cuda_rank_faults>
-                                         "--test-case-exclude=${single}")
-  add_test(NAME cuda.collective_faults COMMAND "${simulator}" --devices 4 --check memory,sync,race,stream-race,leak
-                                               -- $<TARGET_FILE:cuda_rank_faults> "--test-case=${single}")
-  set_tests_properties(cuda.rank_faults cuda.collective_faults PROPERTIES LABELS cuda TIMEOUT 400)
+  add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --check all -- $<TARGET_FILE:cuda_rank_faults>)
+  set_tests_properties(cuda.rank_faults PROPERTIES LABELS cuda TIMEOUT 400)
 endif()
 
 # Relocatable device code: files of both kinds compile and link with it. (The simulator cannot run it.)
@@ -116,10 +110,7 @@ if(LOCKSTEP_LONG_TESTS)
                               -- $<TARGET_FILE:cuda_debug> own)
       if(TARGET cuda_rank_faults)
         lockstep_scheduled_test(rank_faults.${name} "" ${run} --devices 4 --check all
-                                -- $<TARGET_FILE:cuda_rank_faults> "--test-case-exclude=${single}")
-        lockstep_scheduled_test(collective_faults.${name} "" ${run} --devices 4 --check
-                                memory,sync,race,stream-race,leak -- $<TARGET_FILE:cuda_rank_faults>
-                                "--test-case=${single}")
+                                -- $<TARGET_FILE:cuda_rank_faults>)
       endif()
       if(TARGET cuda_processes)
         foreach(shared 1 0)
