@@ -25,38 +25,50 @@ struct add_counts {
   LOCKSTEP_INLINE index operator()(index a, index b) const { return a + b; }
 };
 
-/// A warp's part of a tile: rows of 32 neighbors.
+/// A warp's part of a tile: rows of 32 neighbors, and for each row the lanes whose element is kept.
 template <class T>
-struct compact_row {
+struct compact_rows {
   T values[compact_items<T>];
-  unsigned kept = 0;  ///< bit by bit, of this lane in each row
+  unsigned kept[compact_items<T>];
 };
 
-template <class Source, class T>
-__device__ __forceinline__ compact_row<T> read_kept(Source const& source, index first, index total, int lane) {
-  compact_row<T> all;
+/// Fills `all`, and kept[row] of this lane. Where the part is Whole, no place is compared with the end.
+template <bool Whole, class Source, class T>
+__device__ __forceinline__ void read_part(Source const& source, index first, index total, int lane,
+                                          compact_rows<T>& all) {
+  bool kept[compact_items<T>];
 #pragma unroll
   for (int row = 0; row < compact_items<T>; ++row) {
     index const i = first + row * warp_lanes + lane;
-    if (i >= total) continue;
     if constexpr (Source::compares)
-      all.values[row] = source.value(i);
+      all.values[row] = source.value(Whole || i < total ? i : total - 1);
     else
-      all.kept |= unsigned{source.read(i, all.values[row])} << row;
+      kept[row] = (Whole || i < total) && source.read(i, all.values[row]);
   }
   if constexpr (Source::compares) {
-    T before = all.values[0];
-    if (lane == 0 && first > 0 && first < total) before = source.value(first - 1);
+    T before = all.values[0];  // of lane 0: the last value of the row before
+    if (lane == 0 && first > 0 && (Whole || first < total)) before = source.value(first - 1);
 #pragma unroll
     for (int row = 0; row < compact_items<T>; ++row) {
-      index const i = first + row * warp_lanes + lane;
-      T const left = shuffle_up(all.values[row], 1);
-      if (lane != 0) before = left;
-      if (i < total && (i == 0 || source.differs(before, all.values[row]))) all.kept |= 1u << row;
-      before = shuffle_from(all.values[row], warp_lanes - 1);
+      T const left = shuffle_from(all.values[row], (lane + warp_lanes - 1) % warp_lanes);
+      kept[row] = source.differs(lane == 0 ? before : left, all.values[row]) &&
+                  (Whole || first + row * warp_lanes + lane < total);
+      before = left;
     }
   }
-  return all;
+#pragma unroll
+  for (int row = 0; row < compact_items<T>; ++row) all.kept[row] = __ballot_sync(0xffffffffu, kept[row]);
+}
+template <class Source, class T>
+__device__ __forceinline__ void read_kept(Source const& source, index first, index total, int lane,
+                                          compact_rows<T>& all) {
+  if (first + compact_items<T> * warp_lanes <= total) {
+    read_part<true>(source, first, total, lane, all);
+  } else {
+    read_part<false>(source, first, total, lane, all);
+    keep_apart();
+  }
+  if (Source::compares && first == 0) all.kept[0] |= 1u;
 }
 
 /// What a tile has gathered: values, or their places within it.
@@ -69,14 +81,14 @@ struct gathered_tile {
 /// Puts the kept elements of a warp's part behind one another from `count` on, and for a partition the others from
 /// `tile_kept` on.
 template <compaction What, class T>
-__device__ __forceinline__ void gather_kept(gathered_tile<T> const& to, compact_row<T> const& all, int begin, int size,
+__device__ __forceinline__ void gather_kept(gathered_tile<T> const& to, compact_rows<T> const& all, int begin, int size,
                                             int count, int tile_kept, int lane) {
   constexpr bool with_values = What != compaction::places && gathers_values<T>;
   constexpr bool with_places = What == compaction::places || What == compaction::both || !gathers_values<T>;
 #pragma unroll
   for (int row = 0; row < compact_items<T>; ++row) {
-    bool const kept = all.kept >> row & 1;
-    unsigned const mask = __ballot_sync(0xffffffffu, kept);
+    unsigned const mask = all.kept[row];
+    bool const kept = (mask & 1u << lane) != 0;
     int const place = begin + row * warp_lanes + lane, before = count + __popc(mask & ((1u << lane) - 1));
     if (kept || (What == compaction::partition && place < size)) {
       int const slot = kept ? before : tile_kept + place - before;
@@ -92,7 +104,11 @@ template <compaction What, class Source, class T>
 __device__ __forceinline__ void write_kept(Source const& source, gathered_tile<T> const& from, index tile_first,
                                            int size, index before, int tile_kept, index total, T* values,
                                            index* places) {
-  for (int slot = threadIdx.x; slot < (What == compaction::partition ? size : tile_kept); slot += block_threads) {
+  int const count = What == compaction::partition ? size : tile_kept;
+#pragma unroll
+  for (int k = 0; k < compact_items<T>; ++k) {
+    int const slot = static_cast<int>(threadIdx.x) + k * static_cast<int>(block_threads);
+    if (slot >= count) break;
     index const to = slot < tile_kept ? before + slot : total - 1 - (tile_first - before + slot - tile_kept);
     if constexpr (What != compaction::places) {
       if constexpr (gathers_values<T>)
@@ -111,27 +127,25 @@ __global__ void __launch_bounds__(block_threads, least_blocks)
   constexpr bool with_values = What != compaction::places && gathers_values<T>;
   constexpr bool with_places = What == compaction::places || What == compaction::both || !gathers_values<T>;
   __shared__ index shared_tile, shared_before;
-  __shared__ int warp_counts[scan_warps];
+  __shared__ int shared_kept[scan_warps + 1];  // before each warp's part, and in the whole tile
   __shared__ alignas(T) unsigned char raw_values[with_values ? tile_length * sizeof(T) : 1];
   __shared__ std::uint16_t raw_places[with_places ? tile_length : 1];
   gathered_tile<T> const gathered{reinterpret_cast<T*>(raw_values), raw_places};
   int const lane = threadIdx.x % warp_lanes, warp = threadIdx.x / warp_lanes;
 
   if (threadIdx.x == 0) shared_tile = state.take_tile();
+  if (threadIdx.x <= scan_warps) shared_kept[threadIdx.x] = 0;
   __syncthreads();
   index const tile = shared_tile, tile_first = tile * tile_length;
   int const size = total - tile_first < tile_length ? static_cast<int>(total - tile_first) : tile_length;
-  auto const all = read_kept<Source, T>(source, tile_first + warp * warp_length, total, lane);
+  compact_rows<T> all;
+  read_kept(source, tile_first + warp * warp_length, total, lane, all);
   int count = 0;
 #pragma unroll
-  for (int row = 0; row < compact_items<T>; ++row) count += __popc(__ballot_sync(0xffffffffu, all.kept >> row & 1));
-  if (lane == 0) warp_counts[warp] = count;
+  for (int row = 0; row < compact_items<T>; ++row) count += __popc(all.kept[row]);
+  if (lane > warp && lane <= scan_warps) atomicAdd(&shared_kept[lane], count);
   __syncthreads();
-  int warp_before = 0, tile_kept = 0;
-  for (int w = 0; w < scan_warps; ++w) {
-    if (w == warp) warp_before = tile_kept;
-    tile_kept += warp_counts[w];
-  }
+  int const warp_before = shared_kept[warp], tile_kept = shared_kept[scan_warps];
   gather_kept<What>(gathered, all, warp * warp_length, size, warp_before, tile_kept, lane);
   if (warp == 0) {
     scan_rule<index, add_counts> const rule{{}, true, true, 0};
