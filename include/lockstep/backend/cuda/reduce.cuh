@@ -73,12 +73,13 @@ struct lane_of_tile {
   index first, at, count;  ///< of the tile: row-major index, index along the axis, elements
 };
 
-/// Combines values that follow one another in a tile, from `begin` on, of which lanes before `count` have one each.
+/// Combines values that follow one another in a tile, from `begin` on, of which lanes before `count` have one each. A
+/// lane's own places are in order.
 template <class Part, class A>
 __device__ __forceinline__ void take_value(Part const& part, lane_of_tile const& t, index begin, index count, A value,
                                            A& all) {
   if constexpr (combines_in_any_order<decltype(part.reducer)>()) {
-    if (t.lane < count) all = begin == 0 ? value : combine_lanes(part.reducer, all, value);
+    if (t.lane < count) all = begin == 0 ? value : part.reducer.combine(all, value);
   } else {
     auto const combine = [&](A const& a, A const& b) { return part.reducer.combine(a, b); };
     value = combine_neighbors(value, t.lane, count, t.group, combine);
