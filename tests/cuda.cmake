@@ -17,13 +17,17 @@ if(EXISTS "${simulator}" AND CMAKE_CUDA_RUNTIME_LIBRARY STREQUAL "Shared")
 endif()
 set(LOCKSTEP_CUDA_RUNNER "${runner}" CACHE STRING "Command prefix for the tests on GPUs, such as a simulator's")
 
-# Gives a target what programs need that nvcc compiles, and the project's warnings.
-function(lockstep_cuda_target target)
-  target_link_libraries(${target} PRIVATE lockstep::cuda $<TARGET_NAME_IF_EXISTS:lockstep::nccl>)
+# Gives a target the project's warnings for what nvcc compiles.
+function(lockstep_cuda_warnings target)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>")
   if(LOCKSTEP_WERROR)
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>")
   endif()
+endfunction()
+# And what programs need that nvcc compiles.
+function(lockstep_cuda_target target)
+  target_link_libraries(${target} PRIVATE lockstep::cuda $<TARGET_NAME_IF_EXISTS:lockstep::nccl>)
+  lockstep_cuda_warnings(${target})
 endfunction()
 
 file(GLOB shared_files CONFIGURE_DEPENDS core/*_test.cpp device/*_test.cpp array/*_test.cpp expression/*_test.cpp

@@ -46,6 +46,7 @@ endif()
 # Debug mode, in a program of its own: after the error its GPU is lost, and the simulator's exit status says so.
 add_executable(cuda_debug cuda/debug/bounds.cu)
 lockstep_development_target(cuda_debug)
+lockstep_cuda_warnings(cuda_debug)
 target_link_libraries(cuda_debug PRIVATE lockstep::cuda)
 target_compile_definitions(cuda_debug PRIVATE LOCKSTEP_DEBUG)
 add_test(NAME cuda.debug COMMAND "${simulator}" --no-fatal -- $<TARGET_FILE:cuda_debug>)
@@ -61,6 +62,7 @@ set_tests_properties(cuda.debug_own_view PROPERTIES LABELS cuda PASS_REGULAR_EXP
 # Faults: a program that takes the runtime's place for the calls that are to fail. And a GPU that fails for good.
 add_executable(cuda_faults cuda/faults/faults.cu cuda/faults/calls.cpp)
 lockstep_test_target(cuda_faults)
+lockstep_cuda_warnings(cuda_faults)
 target_link_libraries(cuda_faults PRIVATE lockstep::cuda ${CMAKE_DL_LIBS})
 add_test(NAME cuda.faults COMMAND "${simulator}" --check all -- $<TARGET_FILE:cuda_faults>)
 add_test(NAME cuda.lost_gpu COMMAND "${simulator}" --no-fatal --fail-device 0:9:700
@@ -72,6 +74,7 @@ set_tests_properties(cuda.lost_gpu PROPERTIES PASS_REGULAR_EXPRESSION "every ope
 if(TARGET lockstep::nccl)
   add_executable(cuda_rank_faults cuda/faults/ranks.cu cuda/faults/calls.cpp cuda/faults/nccl_calls.cpp)
   lockstep_test_target(cuda_rank_faults)
+  lockstep_cuda_warnings(cuda_rank_faults)
   target_link_libraries(cuda_rank_faults PRIVATE lockstep::cuda lockstep::nccl ${CMAKE_DL_LIBS})
   add_test(NAME cuda.rank_faults COMMAND "${simulator}" --devices 4 --check all -- $<TARGET_FILE:cuda_rank_faults>)
   set_tests_properties(cuda.rank_faults PROPERTIES LABELS cuda TIMEOUT 400)
@@ -80,6 +83,7 @@ endif()
 # Relocatable device code: files of both kinds compile and link with it. (The simulator cannot run it.)
 add_executable(cuda_relocatable cuda/mixed_test.cpp ${parts})
 lockstep_test_target(cuda_relocatable)
+lockstep_cuda_warnings(cuda_relocatable)
 target_link_libraries(cuda_relocatable PRIVATE lockstep::cuda)
 set_target_properties(cuda_relocatable PROPERTIES CUDA_SEPARABLE_COMPILATION ON)
 
