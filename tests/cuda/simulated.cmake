@@ -83,7 +83,6 @@ endif()
 # Relocatable device code: files of both kinds compile and link with it. (The simulator cannot run it.)
 add_executable(cuda_relocatable cuda/mixed_test.cpp ${parts})
 lockstep_test_target(cuda_relocatable)
-lockstep_cuda_warnings(cuda_relocatable)
 target_link_libraries(cuda_relocatable PRIVATE lockstep::cuda)
 set_target_properties(cuda_relocatable PROPERTIES CUDA_SEPARABLE_COMPILATION ON)
 
