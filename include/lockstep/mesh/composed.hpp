@@ -10,7 +10,7 @@
 
 namespace lockstep::composed {
 
-/// From this many bytes on an all_reduce cuts the data among the ranks; below, it goes through a tree.
+/// From this many bytes on a reduction cuts the data among the ranks; below, all of them go through a tree.
 inline constexpr std::size_t direct_bytes = std::size_t{1} << 14;
 
 /// Uninitialized memory, aligned for any vector.
@@ -65,8 +65,13 @@ struct link {
       if (peer != rank()) f(peer);
     }
   }
-  /// Both ranks of a pair call it; the lower one sends first.
+  /// Both ranks of a pair call it; the lower one sends first, unless the engine can do both at once.
   void exchange(std::size_t peer, void const* from, std::size_t from_bytes, void* to, std::size_t to_bytes) {
+    if constexpr (has_exchange<Engine>) {
+      engine.exchange(from, from_bytes, to, to_bytes, first + peer * stride);
+      if (from_bytes != 0) sent += {1, from_bytes};
+      return;
+    }
     if (rank() < peer) send(from, from_bytes, peer);
     receive(to, to_bytes, peer);
     if (rank() > peer) send(from, from_bytes, peer);
@@ -168,11 +173,28 @@ void reduce(link<Engine> l, void const* from, void* to, std::size_t count, std::
     reduce_by_parts(l, from, to, count, root, how);
 }
 
-/// Few bytes: to rank 0 and back, 2 (size() - 1) messages of all elements in all.
+/// Few bytes, or two ranks: wherever the tree of `rank_reduction` joins two groups of ranks, each rank gets what the
+/// other group has and combines it with its own. At each level one message of all elements to every rank of both
+/// groups, log2(size()) after one another.
 template <class Engine>
-void all_reduce_by_tree(link<Engine> l, void* data, std::size_t count, rank_reduction const& how) {
-  reduce_by_tree(l, data, data, count, 0, how);
-  broadcast(l, data, count * how.element.bytes, 0);
+void all_reduce_by_exchange(link<Engine> l, void* data, std::size_t count, rank_reduction const& how) {
+  std::size_t const bytes = count * how.element.bytes, me = l.rank();
+  scratch const received(bytes);
+  for (std::size_t step = 1; step < l.size(); step *= 2) {
+    std::size_t const begin = me / (2 * step) * (2 * step), middle = begin + step;
+    if (middle >= l.size()) continue;
+    std::size_t const right = std::min(step, l.size() - middle);  // the size of that group
+    bool const on_left = me < middle;
+    std::size_t const place = me - (on_left ? begin : middle);
+    if (place < right)
+      l.exchange(on_left ? middle + place : begin + place, data, bytes, received.get(), bytes);
+    else
+      l.receive(received.get(), bytes, middle + place % right);
+    for (std::size_t other = place + right; !on_left && other < step; other += right)
+      l.send(data, bytes, begin + other);
+    void const* const inputs[] = {on_left ? data : received.get(), on_left ? received.get() : data};
+    how(inputs, 2, &data, 1, count);
+  }
 }
 
 /// Every rank sends every other what it has for it: one message for each block that is not empty.
@@ -203,8 +225,8 @@ void all_reduce_by_parts(link<Engine> l, void* data, std::size_t count, rank_red
 template <class Engine>
 void all_reduce(link<Engine> l, void* data, std::size_t count, rank_reduction const& how) {
   if (l.size() == 1 || count == 0) return;
-  if (count * how.element.bytes < direct_bytes)
-    all_reduce_by_tree(l, data, count, how);
+  if (l.size() == 2 || count * how.element.bytes < direct_bytes)
+    all_reduce_by_exchange(l, data, count, how);
   else
     all_reduce_by_parts(l, data, count, how);
 }

@@ -48,6 +48,13 @@ concept has_begin_collective = requires(Engine& engine, collective const& what) 
   engine.begin_collective(what);
 };
 
+/// Sends to a rank and receives from it at the same time, for collectives. Both ranks call it; what has no bytes is not
+/// sent.
+template <class Engine>
+concept has_exchange = requires(Engine& engine, void const* from, void* to, std::size_t bytes, std::size_t peer) {
+  engine.exchange(from, bytes, to, bytes, peer);
+};
+
 // What an engine may offer besides. Each takes effect when the call returns, and counts into `sent`. The reductions
 // return false, having done nothing, when they lack the element type or the operator, or would not keep the order of
 // the tree; then they are composed.
@@ -107,7 +114,8 @@ concept has_interrupt = requires(Engine& engine, char const* why) {
   noexcept;
 };
 
-/// Sends from and receives to memory of a device as it lies there, in a run in which use_device has said so.
+/// Sends from and receives to memory of a device as it lies there, in a run in which use_device has said so. The device
+/// has done what is queued that writes what is sent or reads what is overwritten.
 template <class Engine>
 concept has_device_messages = requires(Engine& engine, std::shared_ptr<message_memory> const& device, void const* from,
                                        void* to, std::size_t bytes, std::size_t peer, int tag) {

@@ -19,7 +19,6 @@ class gpu_message_memory final : public message_memory {
   }
   ~gpu_message_memory() override { static_cast<void>(cudaStreamDestroy(stream_)); }
 
-  void settle() override { where_.state().synchronize(); }
   void* allocate(std::size_t bytes) noexcept override {
     void* data = nullptr;
     on_gpu(where_.number(), [&] {

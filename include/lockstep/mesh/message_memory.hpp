@@ -12,8 +12,6 @@ class message_memory {
   message_memory& operator=(message_memory const&) = delete;
   virtual ~message_memory() = default;
 
-  /// Returns when the device has done what is queued: what that writes may be sent, what it reads may be overwritten.
-  virtual void settle() = 0;
   /// Memory of the device that others may read and write while it is sent or received. nullptr when there is none.
   virtual void* allocate(std::size_t bytes) noexcept = 0;
   virtual void deallocate(void* data) noexcept = 0;

@@ -55,15 +55,23 @@ class mpi_inbox {
     bool unwanted_ = false;    // its run is over, or it has been abandoned
     std::size_t matched_ = 0;  // bytes that have come or are coming
     std::size_t landed_ = 0;   // pieces before this one have come
+    std::size_t read_ = 0;     // pieces before this one have been read
     std::vector<piece> pieces_;
+    typename std::list<letter>::iterator self_;
+  };
+  /// Bytes of a message that have come.
+  struct segment {
+    unsigned char const* begin = nullptr;
+    std::size_t size = 0;
   };
 
   explicit mpi_inbox(MPI_Comm processes) : comm_(processes) {}
 
-  /// Takes in what has come. Calls news(letter const&) for what is not data, returning false for "later".
+  /// Takes in what has come, at most `most` messages. Calls news(letter const&) for what is not data, returning false
+  /// for "later".
   template <class News>
-  void advance(News const& news) {
-    for (;;) {
+  void advance(News const& news, std::size_t most) {
+    for (std::size_t i = 0; i < most; ++i) {
       int found = 0;
       MPI_Message message;
       MPI_Status status;
@@ -72,7 +80,7 @@ class mpi_inbox {
       accept(message, status);
     }
     if (!arriving_.empty()) open_arrivals(news);
-    unwanted_.remove_if([&](letter& l) { return (l.unwanted_ || whole(l)) && landed(l); });
+    if (!unwanted_.empty()) unwanted_.remove_if([&](letter& l) { return (l.unwanted_ || whole(l)) && landed(l); });
   }
 
   /// Where pieces go that come from memory of devices: null for the host.
@@ -80,18 +88,17 @@ class mpi_inbox {
   /// Keeps no memory of devices.
   void leave_devices() {
     device_ = nullptr;
-    spare_.leave_devices();
+    buffers_.leave_devices();
   }
 
   /// A message within this process. `device` is where the data lie, if not in the host's memory.
   void put(mpi_envelope const& head, void const* data, message_memory* device = nullptr) {
-    letters_.emplace_back();
-    letter& l = letters_.back();
+    letter& l = add(letters_);
     l.head = head;
     l.opened_ = true;
     l.matched_ = head.bytes;
     if (head.bytes == 0) return;
-    mpi_buffer copy(head.bytes);
+    mpi_buffer copy = buffers_.take(head.bytes);
     if (device)
       device->copy(copy.get(), data, head.bytes);
     else
@@ -100,21 +107,33 @@ class mpi_inbox {
     l.pieces_.push_back({std::move(copy), begin, head.bytes, MPI_REQUEST_NULL});
   }
 
-  /// The oldest message that is `same(head)`, once it has come whole; null before.
+  /// The oldest message that is `same(head)`, once it has come whole; null before. `recycle` must follow.
   template <class Same>
-  std::unique_ptr<letter> take(Same const& same) {
-    for (auto at = letters_.begin(); at != letters_.end(); ++at) {
-      if (!same(at->head)) continue;
-      if (!whole(*at)) return nullptr;
-      auto found = std::make_unique<letter>(std::move(*at));
-      letters_.erase(at);
-      return found;
-    }
-    return nullptr;
+  letter* take(Same const& same) {
+    letter* const found = find(same);
+    return found && whole(*found) ? taken(*found) : nullptr;
   }
-  /// Its memory may serve the next ones.
+  /// The same as soon as its head has come: pieces of it can be read as they come.
+  template <class Same>
+  letter* take_head(Same const& same) {
+    letter* const found = find(same);
+    return found ? taken(*found) : nullptr;
+  }
+  /// The next bytes of a message that has been taken, none before they have come. `drop_segment` must follow.
+  segment next_segment(letter& l) {
+    landed(l);
+    while (l.read_ < l.landed_ && l.pieces_[l.read_].size == 0) drop_segment(l);
+    if (l.read_ == l.landed_) return {};
+    return {l.pieces_[l.read_].begin, l.pieces_[l.read_].size};
+  }
+  void drop_segment(letter& l) { buffers_.give(std::move(l.pieces_[l.read_++].bytes)); }
+
+  /// A message that has been taken is no longer needed. Its memory may serve the next ones.
   void recycle(letter& used) {
-    for (std::size_t i = 1; i < used.pieces_.size(); ++i) spare_.give(std::move(used.pieces_[i].bytes));
+    if (!whole(used)) return unwanted_.splice(unwanted_.end(), taken_, used.self_);
+    for (auto& each : used.pieces_) buffers_.give(std::move(each.bytes));
+    used.pieces_.clear();
+    idle_.splice(idle_.end(), taken_, used.self_);
   }
 
   /// Pieces of long messages that have come from any process so far.
@@ -122,9 +141,10 @@ class mpi_inbox {
 
   /// Whether something from rank `source` of run `run` has not come whole.
   bool still_coming(std::uint64_t run, std::uint32_t source) {
-    for (letter& each : letters_)
-      if (each.head.run == run && each.head.source == source && !whole(each)) return true;
-    return false;
+    auto const coming = [&](letter& each) {
+      return each.head.run == run && each.head.source == source && !whole(each);
+    };
+    return std::any_of(letters_.begin(), letters_.end(), coming) || std::any_of(taken_.begin(), taken_.end(), coming);
   }
 
   /// The rest of a message will never come.
@@ -149,21 +169,20 @@ class mpi_inbox {
     if (open != open_.end()) {
       letter& l = *open->second;
       bool const on_device = static_cast<std::uint32_t>(key.second) >= first_device_stream;
-      receive(l, message, spare_.take(on_device ? device_ : nullptr), static_cast<std::size_t>(bytes));
+      receive(l, message, on_device ? device_ : nullptr, static_cast<std::size_t>(bytes));
       l.matched_ += static_cast<std::size_t>(bytes);
       ++piece_count_;
       close_when_matched(l);
       return;
     }
-    arriving_.emplace_back();
-    letter& l = arriving_.back();
+    letter& l = add(arriving_);
     l.process_ = key.first;
     l.stream_ = key.second;
     if (l.stream_ != 0) open_[key] = &l;
-    auto const size = static_cast<std::size_t>(bytes);
-    receive(l, message, mpi_buffer(size), size);
+    receive(l, message, nullptr, static_cast<std::size_t>(bytes));
   }
-  void receive(letter& l, MPI_Message& message, mpi_buffer bytes, std::size_t size) {
+  void receive(letter& l, MPI_Message& message, std::shared_ptr<message_memory> const& device, std::size_t size) {
+    mpi_buffer bytes = buffers_.take(size, device);
     unsigned char* const begin = bytes.get();
     l.pieces_.push_back({std::move(bytes), begin, size, MPI_REQUEST_NULL});
     mpi_library::check(MPI_Imrecv(begin, static_cast<int>(size), MPI_BYTE, &message, &l.pieces_.back().request),
@@ -209,6 +228,28 @@ class mpi_inbox {
     return true;
   }
 
+  /// A new message at the end of a list.
+  letter& add(std::list<letter>& to) {
+    if (idle_.empty()) idle_.emplace_back();
+    letter& l = idle_.front();
+    auto pieces = std::move(l.pieces_);  // whose memory serves again
+    l = letter();
+    l.pieces_ = std::move(pieces);
+    l.self_ = idle_.begin();
+    to.splice(to.end(), idle_, idle_.begin());
+    return l;
+  }
+  template <class Same>
+  letter* find(Same const& same) {
+    for (letter& each : letters_)
+      if (same(each.head)) return &each;
+    return nullptr;
+  }
+  letter* taken(letter& l) {
+    taken_.splice(taken_.end(), letters_, l.self_);
+    return &l;
+  }
+
   template <class Which>
   void move_unwanted(Which const& which) {
     for (auto at = letters_.begin(); at != letters_.end();) {
@@ -221,9 +262,11 @@ class mpi_inbox {
   MPI_Comm comm_;
   std::list<letter> arriving_;                   // those without a head, and news that must wait
   std::list<letter> letters_;                    // in the order they came
+  std::list<letter> taken_;                      // by ranks that read them
   std::list<letter> unwanted_;                   // until MPI is through with them
+  std::list<letter> idle_;                       // for the next ones
   std::map<std::pair<int, int>, letter*> open_;  // by process and stream: of which more will come
-  mpi_pieces spare_;
+  mpi_buffers buffers_;
   std::shared_ptr<message_memory> device_;
   std::uint64_t piece_count_ = 0;
 };

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../core/clock.hpp"
@@ -27,6 +29,7 @@ class mpi_transport {
     std::string reason;
   };
   using letter = typename mpi_inbox<Compilation>::letter;
+  using segment = typename mpi_inbox<Compilation>::segment;
   using outgoing = typename mpi_outbox<Compilation>::message;
 
   /// `machines` says for each process on which machine it is.
@@ -38,6 +41,8 @@ class mpi_transport {
     me_ = static_cast<std::size_t>(rank);
     size_ = static_cast<std::size_t>(size);
     heard_.resize(size_);
+    auto const here = static_cast<std::size_t>(std::count(machines_.begin(), machines_.end(), machines_[me_]));
+    spins_ = here * ranks_per_process_ <= std::thread::hardware_concurrency() ? 300 : 0;
   }
   mpi_transport(mpi_transport const&) = delete;
   mpi_transport& operator=(mpi_transport const&) = delete;
@@ -46,6 +51,9 @@ class mpi_transport {
   std::size_t processes() const { return size_; }
   std::size_t ranks() const { return size_ * ranks_per_process_; }
   std::size_t process_of(std::size_t rank) const { return rank / ranks_per_process_; }
+  bool one_rank_per_process() const { return ranks_per_process_ == 1; }
+  /// How often a rank that waits looks before others may have its core.
+  int spins() const { return spins_; }
   /// On how many machines these ranks are, if each has as many of them, one machine's after another's; otherwise 1.
   std::size_t machines_of(std::vector<std::size_t> const& members) const {
     auto const machine = [&](std::size_t i) { return machines_[process_of(members[i])]; };
@@ -70,34 +78,59 @@ class mpi_transport {
     in_.put(head, data, device.get());
     return nullptr;
   }
+  /// The same to another process in pieces of whole elements of `unit` bytes, of which `ready` bytes may be read by
+  /// now; `allow` says when more may. For more than mpi_inline_bytes.
+  std::shared_ptr<outgoing> send_pieces(mpi_envelope const& head, void const* data, std::size_t ready,
+                                        std::size_t unit) {
+    std::lock_guard lock(mutex());
+    return out_.send_pieces(head, data, ready, unit, process_of(head.target));
+  }
+  void allow(outgoing& m, std::size_t bytes) {
+    std::lock_guard lock(mutex());
+    out_.allow(m, bytes);
+  }
   /// Where messages go, until forget_before, that come from memory of devices.
   void receive_on(std::shared_ptr<message_memory> device) {
     std::lock_guard lock(mutex());
     in_.receive_on(std::move(device));
   }
-  bool sent(outgoing const& m) {
+  /// What a rank that waits for rank `peer` of the mesh finds. Whoever has left has sent nothing that has not come.
+  struct found {
+    bool ready, failed, left;
+    std::uint64_t pieces;  ///< of long messages that have come so far
+  };
+  /// Takes in and sends on what it can, and calls ready() under the lock.
+  template <class Ready>
+  found look(std::uint64_t run, std::size_t peer, Ready const& ready) {
     std::lock_guard lock(mutex());
-    advance();
-    return m.gone();
+    advance(1);
+    run_state const& now = state_of(run);
+    return {ready(), now.first.failed, now.left[peer], in_.pieces()};
   }
-  /// Changes whenever a piece of a long message goes or comes.
-  std::uint64_t progress(outgoing const* m) {
+  /// Whether rank `peer` of the mesh, or another, is known to have failed; without looking for news.
+  bool has_failed(std::uint64_t run) {
     std::lock_guard lock(mutex());
-    return m ? m->copied() : in_.pieces();
+    return state_of(run).first.failed;
   }
   void abandon(outgoing& m) {
     std::lock_guard lock(mutex());
     out_.abandon(m);
   }
 
-  /// The oldest message of `run`, `group`, `source`, `target` and `tag` that has come whole; null when it has not.
-  std::unique_ptr<letter> take(mpi_envelope const& wanted) {
-    std::lock_guard lock(mutex());
-    advance();
-    return in_.take([&](mpi_envelope const& head) {
+  /// The oldest message of `run`, `group`, `source`, `target` and `tag`, once it has come whole or, with `head_alone`,
+  /// as soon as its head has; null before. To be called by what `look` calls. `recycle` must follow.
+  letter* take(mpi_envelope const& wanted, bool head_alone) {
+    auto const same = [&](mpi_envelope const& head) {
       return head.run == wanted.run && head.group == wanted.group && head.source == wanted.source &&
              head.target == wanted.target && head.tag == wanted.tag;
-    });
+    };
+    return head_alone ? in_.take_head(same) : in_.take(same);
+  }
+  /// The next bytes of it, none before they have come. To be called by what `look` calls.
+  segment next_segment(letter& l) { return in_.next_segment(l); }
+  void drop_segment(letter& l) {
+    std::lock_guard lock(mutex());
+    in_.drop_segment(l);
   }
   void recycle(letter& used) {
     std::lock_guard lock(mutex());
@@ -157,15 +190,16 @@ class mpi_transport {
   };
 
   std::mutex& mutex() { return mpi_library::get().calls(); }
-  std::vector<bool>& left_at(std::uint64_t run) {
-    auto& left = runs_[run].left;
-    left.resize(ranks());
-    return left;
+  run_state& state_of(std::uint64_t run) {
+    run_state& found = runs_[run];
+    found.left.resize(ranks());
+    return found;
   }
+  std::vector<bool>& left_at(std::uint64_t run) { return state_of(run).left; }
 
-  /// Takes in what has come, and lets go of what has gone.
-  void advance() {
-    in_.advance([&](letter const& l) { return read(l); });
+  /// Takes in what has come, at most `most` messages of MPI's, and lets go of what has gone.
+  void advance(std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    in_.advance([&](letter const& l) { return read(l); }, most);
     out_.advance();
   }
   /// News. A departure is one only when everything sent before has come.
@@ -204,6 +238,7 @@ class mpi_transport {
   std::size_t ranks_per_process_, me_ = 0, size_ = 0;
   std::map<std::uint64_t, run_state> runs_;
   std::vector<double> heard_;  // by process
+  int spins_ = 0;
 };
 
 }  // namespace lockstep

@@ -108,6 +108,7 @@ class nccl_engine {
 
   void send(void const* from, std::size_t bytes, std::size_t peer, int tag) {
     if (!lies_on_gpu(from)) return host_->send(from, bytes, peer, tag);
+    settle("send to rank ", peer);
     if (messages_ && host_->send_from(messages_, from, bytes, peer, tag)) return;
     auto const values = composed::scratch(bytes);
     where().state().copy_to_host(values.get(), from, bytes);
@@ -115,6 +116,7 @@ class nccl_engine {
   }
   void receive(void* to, std::size_t bytes, std::size_t peer, int tag) {
     if (!lies_on_gpu(to)) return host_->receive(to, bytes, peer, tag);
+    settle("receive from rank ", peer);
     if (messages_ && host_->receive_to(messages_, to, bytes, peer, tag)) return;
     auto const values = composed::scratch(bytes);
     host_->receive(values.get(), bytes, peer, tag);
@@ -257,6 +259,30 @@ class nccl_engine {
     }
   }
 
+  /// Returns when the GPU has done what is queued before a message. A process that does not do its part of a collective
+  /// can hold that up, so that the wait ends after the timeout.
+  void settle(char const* doing, std::size_t peer) {
+    double const timeout = operations_.link().timeout();
+    if (timeout <= 0) return;  // in one process, where copies wait
+    double const end = seconds_now() + timeout;
+    auto const queued = where().state().record();
+    for (backoff looks; !queued->done(); looks.pause())
+      if (looks.naps() && seconds_now() > end) throw_unsettled(text_of({doing, peer}), timeout);
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] void throw_unsettled(std::string const& doing, double timeout) {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%g", timeout);
+    std::string const what = text_of({doing, " on rank ", rank(), " of ", size(), ", on ", where().name(), ": waited ",
+                                      static_cast<char const*>(seconds), " s for what is queued there before"});
+    std::string const why = text_of({last_.empty() ? "" : ", in which another rank may lack: ", last_,
+                                     "; longer work needs a longer mesh::set_timeout"});
+    communication_error const own(what + why);
+    if (auto const cause = cause_elsewhere(*host_, timeout, own); !cause.empty())
+      throw_cause(doing, where(), cause, own);
+    host_->interrupt(text_of({": ", what, why}).c_str());
+    throw own;
+  }
+
   std::size_t room_for(collective_call const& call) const {
     if (call.kind == collective_kind::all_reduce) return operations_.all_reduce_room(call.count, call.how);
     if (call.kind == collective_kind::reduce_scatter) return operations_.reduce_scatter_room(call.count, call.how);
@@ -278,6 +304,7 @@ class nccl_engine {
   /// before the ranks agree, so that no GPU waits for a rank that has failed. Of blocks they have agreed already.
   counted_pointer<event_state> queue(collective_call const& call) {
     operation const here(name_of(call.kind), shape<1>(static_cast<index>(call.count)));
+    last_ = to_string(call);
     device_scope const scope(operations_.link().number());
     device_memory memory(operations_.stream());
     counted_pointer<event_state> end;
@@ -329,6 +356,7 @@ class nccl_engine {
   std::shared_ptr<nccl_world> world_;
   std::size_t world_rank_;
   std::shared_ptr<message_memory> messages_;
+  std::string last_;  // collective that was queued, in words
   std::uint64_t next_ = 0;
   std::map<std::uint64_t, started> started_;
 };

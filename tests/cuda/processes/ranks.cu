@@ -196,6 +196,8 @@ int check_all_on(ls::mesh const& mesh) {
 bool nccl_fails(std::string const& how) { return how.compare(0, 4, "nccl") == 0; }
 /// Seconds that this process hesitates where NCCL is called that rank 1's call may fail before.
 std::atomic<double> hesitation{0};
+/// Whether this process is stopped where it is to do its part of a collective that it has agreed to.
+std::atomic<bool> stops_in_nccl{false};
 /// Whether NCCL is never done with what it has begun.
 std::atomic<bool> nccl_is_late{false};
 /// Whether this process's making of a communicator fails, late: the simulator's other ranks, unlike NCCL's, would wait
@@ -229,6 +231,14 @@ void send_to_stopped(ls::communicator& comm) {
   comm.send(std::span<int const>(large.data(), large.size()), 1);
 }
 
+/// Rank 1 is stopped before it does its part of a collective, and rank 0 sends what that writes.
+void send_what_never_comes(ls::communicator& comm) {
+  ls::array<float> values = ls::full<float>(comm.device(), 10, 1.0f);
+  stops_in_nccl = comm.rank() == 1;
+  comm.all_reduce(values, ls::any_order(ls::plus{}));
+  comm.send(std::span<float const>(values.data(), values.size()), 1);
+}
+
 int run_failing(ls::mesh mesh, std::string const& how) {
   mesh.set_timeout(1);
   if (how == "nccl-joining" && mesh.is_local(0)) hesitation = 0.5;
@@ -242,6 +252,10 @@ int run_failing(ls::mesh mesh, std::string const& how) {
       if (how == "device-message-stops") {
         comm.device().synchronize();  // a rank that stops has done its part
         return send_to_stopped(comm);
+      }
+      if (how == "message-of-stopped") {
+        comm.device().synchronize();
+        return send_what_never_comes(comm);
       }
       if (how == "nccl-first" && comm.rank() == 0) hesitation = 0.5;
       if (comm.rank() == 1) fail(how, comm);
@@ -268,6 +282,7 @@ ncclResult_t ncclAllReduce(void const* from, void* to, std::size_t count, ncclDa
                            ncclComm_t comm, cudaStream_t stream) {
   static auto* const real = gpu_processes::next(&ncclAllReduce, "ncclAllReduce");
   gpu_processes::hesitate();
+  if (gpu_processes::stops_in_nccl) raise(SIGSTOP);
   return real(from, to, count, type, op, comm, stream);
 }
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
