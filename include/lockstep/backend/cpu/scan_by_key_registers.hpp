@@ -32,7 +32,12 @@ struct keyed_register_scan<T, Op, std::index_sequence<L...>> : register_scan<T, 
   typedef mark bits __attribute__((vector_size(vector_bytes)));
   /// Whether marks may also be key_changes.
   template <class Key>
-  static constexpr bool compares = std::is_arithmetic_v<Key> && sizeof(Key) == sizeof(mark);
+  static constexpr bool compares =
+#if defined(__CUDACC__)
+      false;  // nvcc's front end ends where two vectors are compared
+#else
+      std::is_arithmetic_v<Key> && sizeof(Key) == sizeof(mark);
+#endif
 
   /// out[i] = what was combined since the last mark up to in[i], after `running` where there is none; `in` may be
   /// `out`. When exclusive: initial op that up to in[i - 1]. Returns what was combined since the last mark. PastCaches
