@@ -268,6 +268,7 @@ class nccl_engine {
     auto const queued = where().state().record();
     for (backoff looks; !queued->done(); looks.pause())
       if (looks.naps() && seconds_now() > end) throw_unsettled(text_of({doing, peer}), timeout);
+    queued->wait();  // no longer, but it orders what comes next after that
   }
   [[noreturn, gnu::cold, gnu::noinline]] void throw_unsettled(std::string const& doing, double timeout) {
     char seconds[32];
