@@ -102,8 +102,9 @@ class mpi_engine {
     auto const all = levels(sent);
     if (all.has_levels()) return two_level::all_reduce(all, data, count, how);
     std::size_t const width = how.element.bytes, bytes = count * width;
-    bool const aligned = width % 128 != 0;  // in pieces, whose beginnings are multiples of 64 bytes
-    if (count == 0 || width > most_width || !aligned || !run_.transport->one_rank_per_process()) return false;
+    // Pieces are aligned to 64 bytes, and types that want more have a width that 128 divides.
+    bool const in_pieces = width <= most_width && width % 128 != 0;
+    if (count == 0 || !in_pieces || !run_.transport->one_rank_per_process()) return false;
     if (size() == 2)
       reduce_pair(static_cast<unsigned char*>(data), count, how, sent);
     else if (size() > 2 && bytes >= composed::direct_bytes)

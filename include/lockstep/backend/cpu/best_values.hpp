@@ -48,7 +48,7 @@ template <class T, class Less>
 struct packed_with_places {
   using entry = index;
   static constexpr index most = index{1} << 32;
-  Less const& before;
+  Less const& before;  // not needed: keys are in its order
 
   static entry make(T const& value, index place) {
     return static_cast<entry>((ordered_key<T, descending>(value) << 32 | static_cast<std::uint64_t>(place)) ^ sign);
