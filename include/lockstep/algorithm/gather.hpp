@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include "../backend/cpu/fetch.hpp"
 #include "../backend/cpu/index_check.hpp"
 #include "../expression/views.hpp"
 #include "map.hpp"
@@ -70,15 +71,31 @@ struct gather_evaluator {
   void stage(coordinates<R> const& c, index begin, index end, T* out) const {
     stage_space<Indices> space;
     auto const at = staged_row(indices, c, begin, end, space);
-    check_indices(at, begin, end, extent);
     interval const whole = source.unit() ? source.interior(extent) : interval{0, 0};
     if (whole.begin <= 0 && whole.end >= extent) {
-      auto const from = source.row(coordinates<1>{});
-      LOCKSTEP_INDEPENDENT
-      for (index j = begin; j < end; ++j) out[j - begin] = from[static_cast<index>(at[j])];
+      take(source.row(coordinates<1>{}), at, begin, end, out);
     } else {
+      check_indices(at, begin, end, extent);
       for (index j = begin; j < end; ++j) out[j - begin] = source.at(at_index(static_cast<index>(at[j])));
     }
+  }
+
+ private:
+  // Indices are checked one by one: apart from the loop that reads, that would keep it from waiting for several
+  // elements at a time. Where few elements are in the caches, those ahead are fetched.
+  template <class From, class At>
+  void take(From const& from, At const& at, index begin, index end, T* out) const {
+    index j = begin;
+    if constexpr (is_pointer_row<From> && is_pointer_row<At>) {
+      constexpr index ahead = 32;  // the processor can wait for so many at once
+      if (static_cast<std::size_t>(extent) * sizeof(T) > cpu::fetch_gathered_bytes) {
+        for (; j < end - ahead; ++j) {
+          cpu::fetch_one(from.data, static_cast<index>(at[j + ahead]));
+          out[j - begin] = from[checked_index(static_cast<index>(at[j]), extent)];
+        }
+      }
+    }
+    for (; j < end; ++j) out[j - begin] = from[checked_index(static_cast<index>(at[j]), extent)];
   }
 };
 

@@ -115,6 +115,11 @@ struct pointer_row {
   LOCKSTEP_INLINE T operator[](index j) const { return data[j]; }
 };
 
+template <class Row>
+inline constexpr bool is_pointer_row = false;
+template <class T>
+inline constexpr bool is_pointer_row<pointer_row<T>> = true;
+
 template <class T>
 struct strided_line {
   T const* data;

@@ -14,6 +14,9 @@ namespace cpu {
 /// How far before they are needed values are fetched from memory into the L2 cache, and from there into the L1 cache.
 inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
 
+/// Arrays of more bytes have elements fetched that are read here and there: fewer lie in an L2 cache.
+inline constexpr std::size_t fetch_gathered_bytes = std::size_t{1} << 18;
+
 // Whatever only fetches has to be inlined: g++ takes a function that does nothing else for one without effects, and
 // drops its calls.
 
@@ -32,6 +35,13 @@ template <bool Write = false, class T>
   auto const address = reinterpret_cast<std::uintptr_t>(from) + ahead;
   for (index i = 0; i < count; i += step)
     __builtin_prefetch(reinterpret_cast<void const*>(address + static_cast<std::size_t>(i) * sizeof(T)), Write);
+}
+
+/// Starts to bring from[i], which may lie anywhere, into the L1 cache.
+template <class T>
+[[gnu::always_inline]] inline void fetch_one(T const* from, index i) {
+  auto const address = reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(i) * sizeof(T);
+  __builtin_prefetch(reinterpret_cast<void const*>(address));
 }
 
 }  // namespace cpu
