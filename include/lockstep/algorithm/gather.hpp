@@ -81,8 +81,8 @@ struct gather_evaluator {
   }
 
  private:
-  // Indices are checked one by one: apart from the loop that reads, that would keep it from waiting for several
-  // elements at a time. Where few elements are in the caches, those ahead are fetched.
+  // Indices are checked as they are used: a loop before that checks them reads them twice, and no element is waited for
+  // meanwhile. Where the caches hold few of the elements, those ahead are fetched.
   template <class From, class At>
   void take(From const& from, At const& at, index begin, index end, T* out) const {
     index j = begin;

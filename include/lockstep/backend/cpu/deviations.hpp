@@ -120,10 +120,15 @@ class deviation_lanes {
 };
 
 template <bool Plain, class T, class Row>
-LOCKSTEP_WIDE [[gnu::noinline]] deviation_sums<T> sum_deviations(Row row, index first, index count, T center) {
+[[gnu::always_inline]] inline deviation_sums<T> sum_deviations_of(Row row, index first, index count, T center) {
   deviation_lanes<Plain, T> found(center);
   found.add(row, first, count);
   return found.total();
+}
+template <bool Plain, class T, class Row>
+LOCKSTEP_WIDE [[gnu::noinline]] deviation_sums<T> sum_deviations(Row row, index first, index count, T center) {
+  if (count == tile) return sum_deviations_of<Plain>(row, first, tile, center);  // its lanes never leave registers
+  return sum_deviations_of<Plain>(row, first, count, center);
 }
 
 }  // namespace cpu
