@@ -20,11 +20,6 @@ char const* failing_function = nullptr;
 char const* failed = nullptr;
 std::map<std::string, int> calls;
 
-template <class F>
-F* next(F*, char const* name) {
-  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
-}
-
 /// The file, program or library, that holds an address.
 void* file_of(void const* address) {
   Dl_info found = {};

@@ -2,7 +2,15 @@
 // functions (calls.cpp, nccl_calls.cpp) come before those of the shared libraries. Any thread may call them.
 #pragma once
 
+#include <dlfcn.h>
+
 namespace faults {
+
+/// The function that a definition of the program's own comes before.
+template <class F>
+F* next(F*, char const* name) {
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
 
 /// The k-th call from now on, counted from 1, fails without doing anything; 0: none does.
 void fail_call(int k);

@@ -1,7 +1,6 @@
 // Runs under mpirun, each process with GPUs of its own: ranks <mesh> checks collectives, sharded arrays and training;
 // ranks <mesh> <failure> makes rank 1 fail, and every other process prints what it is told. processes.cmake says how it
 // is called.
-#include <dlfcn.h>
 #include <nccl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <mutex>
 #include <string>
 
+#include "cuda/faults/nccl_fills.hpp"
 #include "device_mpi.hpp"
 #include "mesh/collective_checks.hpp"
 #include "nn/trainer_support.hpp"
@@ -145,6 +145,9 @@ void check_training(ls::mesh const& mesh, std::string& wrong) {
   if (trained(mesh) != trained(ls::mesh::gpus(1))) wrong = "training";
 }
 
+/// Whether what a collective is to receive is filled first: see nccl_fills.hpp.
+std::atomic<bool> collectives_are_aborted{false};
+
 /// A rank's own exception in one process is communication_error in the others, and the mesh can be used again.
 void check_recovery(ls::mesh const& mesh, std::string& wrong) {
   if (mesh.size() == 1) return;
@@ -180,7 +183,9 @@ int check_all_on(ls::mesh const& mesh) {
   check_messages(mesh, wrong);
   check_sharded(mesh, wrong);
   check_training(mesh, wrong);
+  collectives_are_aborted = true;
   check_recovery(mesh, wrong);
+  collectives_are_aborted = false;
   int bad = !wrong.empty();
   if (bad) std::printf("WRONG: %s\n", wrong.c_str());
   on_ranks(mesh, wrong, [&](ls::communicator& comm) {
@@ -206,10 +211,6 @@ std::atomic<bool> joining_fails{false};
 
 void hesitate() {
   if (double const seconds = hesitation) usleep(static_cast<useconds_t>(1e6 * seconds));
-}
-template <class F>
-F* next(F*, char const* name) {
-  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
 }
 
 void fail(std::string const& how, ls::communicator& comm) {
@@ -280,22 +281,39 @@ extern "C" {
 
 ncclResult_t ncclAllReduce(void const* from, void* to, std::size_t count, ncclDataType_t type, ncclRedOp_t op,
                            ncclComm_t comm, cudaStream_t stream) {
-  static auto* const real = gpu_processes::next(&ncclAllReduce, "ncclAllReduce");
+  static auto* const real = faults::next(&ncclAllReduce, "ncclAllReduce");
   gpu_processes::hesitate();
   if (gpu_processes::stops_in_nccl) raise(SIGSTOP);
   return real(from, to, count, type, op, comm, stream);
 }
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
-  static auto* const real = gpu_processes::next(&ncclCommGetAsyncError, "ncclCommGetAsyncError");
+  static auto* const real = faults::next(&ncclCommGetAsyncError, "ncclCommGetAsyncError");
   ncclResult_t const status = real(comm, state);
   if (gpu_processes::nccl_is_late) *state = ncclInProgress;
   return status;
 }
 ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id, int rank, ncclConfig_t* how) {
-  static auto* const real = gpu_processes::next(&ncclCommInitRankConfig, "ncclCommInitRankConfig");
+  static auto* const real = faults::next(&ncclCommInitRankConfig, "ncclCommInitRankConfig");
   ncclResult_t const status = real(comm, size, id, rank, how);
   gpu_processes::hesitate();
   return gpu_processes::joining_fails ? ncclSystemError : status;
+}
+
+ncclResult_t ncclAllGather(void const* from, void* to, std::size_t count, ncclDataType_t type, ncclComm_t comm,
+                           cudaStream_t stream) {
+  static auto* const real = faults::next(&ncclAllGather, "ncclAllGather");
+  if (!gpu_processes::collectives_are_aborted) return real(from, to, count, type, comm, stream);
+  return faults::filled_all_gather(real, from, to, count, type, comm, stream);
+}
+ncclResult_t ncclRecv(void* to, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
+                      cudaStream_t stream) {
+  static auto* const real = faults::next(&ncclRecv, "ncclRecv");
+  if (!gpu_processes::collectives_are_aborted) return real(to, count, type, peer, comm, stream);
+  return faults::filled_receive(real, to, count, type, peer, comm, stream);
+}
+ncclResult_t ncclGroupEnd() {
+  static auto* const real = faults::next(&ncclGroupEnd, "ncclGroupEnd");
+  return faults::filled_group_end(real);
 }
 
 }  // extern "C"
