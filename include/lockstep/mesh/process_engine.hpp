@@ -103,7 +103,7 @@ class process_engine {
     for_pieces(count * element.bytes, group::half_bytes, [&](std::size_t begin, std::size_t piece) {
       if (rank() == root) show(0, all + begin, piece);
       turn();
-      if (rank() != root) std::memcpy(all + begin, group_->shown(root), piece);
+      if (rank() != root && piece != 0) std::memcpy(all + begin, group_->shown(root), piece);
     });
   }
 
