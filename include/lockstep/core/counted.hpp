@@ -44,8 +44,8 @@ class counted {
 
   /// The same for owners that come and go all the time: a thread keeps what it has just released of an object that may
   /// linger, and so counts the next owner of it without a locked instruction.
-  [[gnu::noinline]] inline void acquire_often() const noexcept;
-  [[gnu::noinline]] inline void release_often() const noexcept;
+  void acquire_often() const noexcept;
+  void release_often() const noexcept;
 
  protected:
   virtual ~counted() = default;
@@ -90,13 +90,13 @@ struct kept_owners {
     auto const address = reinterpret_cast<std::uintptr_t>(object);
     return places[(address >> 6 ^ address >> 10) % size];
   }
-  [[gnu::noinline]] inline void keep(counted const* object) noexcept;
+  void keep(counted const* object) noexcept;
 };
 
 /// Constant at first, so that nothing asks whether it has been made.
 inline thread_local constinit kept_owners kept{};
 
-void kept_owners::keep(counted const* object) noexcept {
+[[gnu::noinline]] inline void kept_owners::keep(counted const* object) noexcept {
   struct at_end_of_thread {
     ~at_end_of_thread() {
       kept.is_closed = true;
@@ -121,7 +121,7 @@ inline void counted::release(std::size_t n) const noexcept {
   delete this;
 }
 
-void counted::acquire_often() const noexcept {
+[[gnu::noinline]] inline void counted::acquire_often() const noexcept {
   if (is_lone_thread()) return acquire();
   kept_owners::place& here = kept.of(this);
   if (here.object == this && here.count != 0)
@@ -130,7 +130,7 @@ void counted::acquire_often() const noexcept {
     acquire();
 }
 
-void counted::release_often() const noexcept {
+[[gnu::noinline]] inline void counted::release_often() const noexcept {
   kept_owners::place& here = kept.of(this);
   if (!may_linger || is_lone_thread() || kept.is_closed) return release();
   if (here.object != this) return kept.keep(this);
