@@ -72,28 +72,31 @@ struct gather_evaluator {
     stage_space<Indices> space;
     auto const at = staged_row(indices, c, begin, end, space);
     interval const whole = source.unit() ? source.interior(extent) : interval{0, 0};
-    if (whole.begin <= 0 && whole.end >= extent) {
-      take(source.row(coordinates<1>{}), at, begin, end, out);
-    } else {
+    if (whole.begin > 0 || whole.end < extent) {
       check_indices(at, begin, end, extent);
       for (index j = begin; j < end; ++j) out[j - begin] = source.at(at_index(static_cast<index>(at[j])));
+      return;
     }
+    auto const from = source.row(coordinates<1>{});
+    if constexpr (is_pointer_row<std::remove_const_t<decltype(from)>> &&
+                  is_pointer_row<std::remove_const_t<decltype(at)>>)
+      if (static_cast<std::size_t>(extent) * sizeof(T) > cpu::fetch_gathered_bytes)
+        return take_ahead(from.data, at.data, begin, end, out);
+    check_indices(at, begin, end, extent);
+    LOCKSTEP_INDEPENDENT
+    for (index j = begin; j < end; ++j) out[j - begin] = from[static_cast<index>(at[j])];
   }
 
  private:
-  // Indices are checked as they are used: a loop before that checks them reads them twice, and no element is waited for
-  // meanwhile. Where the caches hold few of the elements, those ahead are fetched.
-  template <class From, class At>
-  void take(From const& from, At const& at, index begin, index end, T* out) const {
+  // Elements that the caches rarely hold are fetched ahead. Indices are checked as they are used: a loop before that
+  // checks them would wait for them alone.
+  template <class V, class I>
+  void take_ahead(V const* from, I const* at, index begin, index end, T* out) const {
+    constexpr index ahead = 32;  // the processor can wait for so many at once
     index j = begin;
-    if constexpr (is_pointer_row<From> && is_pointer_row<At>) {
-      constexpr index ahead = 32;  // the processor can wait for so many at once
-      if (static_cast<std::size_t>(extent) * sizeof(T) > cpu::fetch_gathered_bytes) {
-        for (; j < end - ahead; ++j) {
-          cpu::fetch_one(from.data, static_cast<index>(at[j + ahead]));
-          out[j - begin] = from[checked_index(static_cast<index>(at[j]), extent)];
-        }
-      }
+    for (; j < end - ahead; ++j) {
+      cpu::fetch_one(from, static_cast<index>(at[j + ahead]));
+      out[j - begin] = from[checked_index(static_cast<index>(at[j]), extent)];
     }
     for (; j < end; ++j) out[j - begin] = from[checked_index(static_cast<index>(at[j]), extent)];
   }

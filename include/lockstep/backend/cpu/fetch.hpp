@@ -15,7 +15,7 @@ namespace cpu {
 inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
 
 /// Arrays of more bytes have elements fetched that are read here and there: fewer lie in an L2 cache.
-inline constexpr std::size_t fetch_gathered_bytes = std::size_t{1} << 18;
+inline constexpr std::size_t fetch_gathered_bytes = std::size_t{1} << 20;
 
 // Whatever only fetches has to be inlined: g++ takes a function that does nothing else for one without effects, and
 // drops its calls.
