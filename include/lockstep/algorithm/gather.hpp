@@ -71,25 +71,25 @@ struct gather_evaluator {
   void stage(coordinates<R> const& c, index begin, index end, T* out) const {
     stage_space<Indices> space;
     auto const at = staged_row(indices, c, begin, end, space);
-    interval const whole = source.unit() ? source.interior(extent) : interval{0, 0};
-    if (whole.begin > 0 || whole.end < extent) {
-      check_indices(at, begin, end, extent);
-      for (index j = begin; j < end; ++j) out[j - begin] = source.at(at_index(static_cast<index>(at[j])));
-      return;
-    }
-    auto const from = source.row(coordinates<1>{});
-    if constexpr (is_pointer_row<std::remove_const_t<decltype(from)>> &&
+    interval const interior = source.unit() ? source.interior(extent) : interval{0, 0};
+    bool const in_a_row = interior.begin <= 0 && interior.end >= extent;
+    if constexpr (is_pointer_row<decltype(source.row(coordinates<1>{}))> &&
                   is_pointer_row<std::remove_const_t<decltype(at)>>)
-      if (static_cast<std::size_t>(extent) * sizeof(T) > cpu::fetch_gathered_bytes)
-        return take_ahead(from.data, at.data, begin, end, out);
+      if (in_a_row && static_cast<std::size_t>(extent) * sizeof(T) > cpu::fetch_gathered_bytes)
+        return take_ahead(source.row(coordinates<1>{}).data, at.data, begin, end, out);
     check_indices(at, begin, end, extent);
-    LOCKSTEP_INDEPENDENT
-    for (index j = begin; j < end; ++j) out[j - begin] = from[static_cast<index>(at[j])];
+    if (in_a_row) {
+      auto const from = source.row(coordinates<1>{});
+      LOCKSTEP_INDEPENDENT
+      for (index j = begin; j < end; ++j) out[j - begin] = from[static_cast<index>(at[j])];
+    } else {
+      for (index j = begin; j < end; ++j) out[j - begin] = source.at(at_index(static_cast<index>(at[j])));
+    }
   }
 
  private:
-  // Elements that the caches rarely hold are fetched ahead. Indices are checked as they are used: a loop before that
-  // checks them would wait for them alone.
+  // From a large source elements are fetched ahead, by indices that are not checked yet: that reads nothing. They are
+  // checked where they are used, because a loop of checks before this one would wait for the indices alone.
   template <class V, class I>
   void take_ahead(V const* from, I const* at, index begin, index end, T* out) const {
     constexpr index ahead = 32;  // the processor can wait for so many at once

@@ -14,7 +14,7 @@ namespace cpu {
 /// How far before they are needed values are fetched from memory into the L2 cache, and from there into the L1 cache.
 inline constexpr std::size_t fetch_ahead_bytes = 4096, fetch_near_bytes = 1024;
 
-/// Arrays of more bytes have elements fetched that are read here and there: fewer lie in an L2 cache.
+/// From arrays of more bytes, which few L2 caches hold, elements that are read in no order are fetched one by one.
 inline constexpr std::size_t fetch_gathered_bytes = std::size_t{1} << 20;
 
 // Whatever only fetches has to be inlined: g++ takes a function that does nothing else for one without effects, and
